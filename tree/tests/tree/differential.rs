@@ -1,0 +1,106 @@
+//! Roots against the published `jmt` crate and against the model.
+
+use std::collections::BTreeMap;
+
+use hypha_tree::{Key, Root, Tree, ValueHash};
+use jmt::{JellyfishMerkleTree, KeyHash, mock::MockTreeStore, storage::TreeWriter};
+use keccak_asm::Keccak256;
+use proptest::prelude::*;
+
+use crate::{
+    model::{self, leaves},
+    random::{Random, flip},
+};
+
+/// `jmt` with Keccak-256.
+#[derive(Default)]
+struct Jmt {
+    store: MockTreeStore,
+    version: u64,
+}
+
+impl Jmt {
+    fn apply(&mut self, batch: &BTreeMap<Key, Vec<u8>>) -> Root {
+        let tree = JellyfishMerkleTree::<_, Keccak256>::new(&self.store);
+        let values = batch.iter().map(|(key, value)| (KeyHash((*key).into()), Some(value.clone())));
+        let (root, update) = tree.put_value_set(values, self.version).expect("the store is complete");
+        self.store.write_node_batch(&update.node_batch).expect("the store takes each version once");
+        self.version += 1;
+        Root::from(root.0)
+    }
+}
+
+/// Inserts and updates in batches of up to `batch` until there are `size` keys, with `jmt` beside.
+fn compare_history(seed: &str, size: usize, batch: usize) {
+    let mut random = Random::new(seed);
+    let (mut tree, mut jmt, mut model) = (Tree::new(), Jmt::default(), BTreeMap::new());
+    let mut known: Vec<Key> = Vec::new();
+    while known.len() < size {
+        let mut writes = BTreeMap::new();
+        for _ in 0..=random.below(batch) {
+            let key = match random.below(8) {
+                0 | 1 if !known.is_empty() => *random.pick(&known),
+                2 if !known.is_empty() => flip(*random.pick(&known), random.below(256) as u16),
+                3 if !known.is_empty() => flip(*random.pick(&known), 255),
+                _ => random.key(),
+            };
+            let length = 1 + random.below(40);
+            writes.insert(key, random.word().repeat(2)[..length].to_vec());
+        }
+        known.extend(writes.keys().filter(|key| !model.contains_key(*key)));
+        let leaves: Vec<_> = writes.iter().map(|(key, value)| (*key, ValueHash::of(value))).collect();
+        model.extend(leaves.iter().copied());
+        tree = tree.with(leaves);
+        assert_eq!(tree.root(), jmt.apply(&writes), "seed {seed}, {} keys", known.len());
+        assert_eq!(tree.len(), known.len());
+    }
+    assert_eq!(tree.root(), model::root(&model));
+    assert!(tree.iter().eq(model));
+}
+
+#[test]
+fn roots_of_small_random_histories_are_those_of_jmt() {
+    for seed in 0..40 {
+        compare_history(&format!("small {seed}"), 60, 3);
+    }
+}
+
+#[test]
+fn roots_of_a_history_of_ten_thousand_keys_are_those_of_jmt() {
+    compare_history("large", 10_000, 400);
+}
+
+proptest! {
+    #[test]
+    fn leaves_in_any_order_and_any_batches_give_the_root_of_the_model(
+        leaves in leaves(40),
+        cuts in prop::collection::vec(1usize..10, 40),
+        others in leaves(4),
+    ) {
+        let mut tree = Tree::new();
+        let mut rest = &leaves[..];
+        for cut in cuts {
+            let (batch, later) = rest.split_at(cut.min(rest.len()));
+            tree = tree.with(batch.iter().copied());
+            rest = later;
+        }
+        tree = tree.with(rest.iter().copied());
+        let model: BTreeMap<_, _> = leaves.into_iter().collect();
+        prop_assert_eq!(tree.root(), model::root(&model));
+        prop_assert_eq!(tree.len(), model.len());
+        prop_assert_eq!(tree.is_empty(), model.is_empty());
+        prop_assert!(tree.iter().eq(model.iter().map(|(key, value_hash)| (*key, *value_hash))));
+        prop_assert_eq!(Tree::new().with(model.clone().into_iter().rev()).root(), tree.root());
+        for (key, _) in &others {
+            prop_assert_eq!(tree.get(key), model.get(key).copied());
+        }
+
+        let before = tree.root();
+        let next = tree.with(others.iter().copied());
+        prop_assert_eq!(tree.root(), before);
+        let mut model = model;
+        model.extend(others);
+        prop_assert_eq!(next.root(), model::root(&model));
+        prop_assert_eq!(next.len(), model.len());
+    }
+}
