@@ -1,6 +1,7 @@
 //! The four ports: a chain, a store, a clock and the network. Pipelines see the outside only through these, so a test
 //! can replace each of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
@@ -149,6 +150,18 @@ pub trait Store: Send + Sync {
     fn last(&self, table: &'static str) -> Result<Option<Row>, StoreError>;
     /// Makes all changes or none. When it returns they survive a power cut.
     fn write(&self, changes: Vec<Change>) -> Result<(), StoreError>;
+}
+
+/// Runs store calls on a thread where blocking is allowed.
+///
+/// # Errors
+/// Those of the call; [`StoreError::Poisoned`] when it panicked, since what it left behind is unknown.
+pub async fn off_thread<T: Send + 'static>(
+    store: &Arc<dyn Store>,
+    access: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = Arc::clone(store);
+    tokio::task::spawn_blocking(move || access(store.as_ref())).await.unwrap_or(Err(StoreError::Poisoned))
 }
 
 /// Time.

@@ -1,0 +1,12 @@
+//! Tests of the protocol from outside, and the writer of `test/vectors/protocol.json`.
+
+mod batches;
+mod facts;
+mod fixtures;
+mod forms;
+mod hashes;
+mod honest;
+mod properties;
+mod refused;
+mod replica;
+mod vectors;
