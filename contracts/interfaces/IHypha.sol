@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT OR Apache-2.0
+// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
 // Every public name of the protocol in one self-contained file: `sol!` makes the Rust bindings from it
@@ -198,7 +198,10 @@ interface IRootVerifier {
     function getNamespacedKey(uint256 domainId, bytes32 key) external pure returns (bytes32);
     /// @notice The value of `key` in a domain at the latest root, empty when it is proved absent.
     /// @param proof `abi.encode(bytes value, bytes multiproof)`, the value empty to prove absence.
-    function getDomainState(uint256 domainId, bytes32 key, bytes calldata proof) external view returns (bytes memory);
+    function getDomainState(uint256 domainId, bytes32 key, bytes calldata proof)
+        external
+        view
+        returns (bytes memory);
     /// @notice Whether `nullifier` is spent at the latest root. The proof shows either; one that does not hold
     /// reverts and never means "unspent".
     function isNullifierSpent(bytes32 nullifier, bytes calldata proof) external view returns (bool);
@@ -250,7 +253,8 @@ interface IRootHub {
     /// @param operations Packed operations (protocol/README.md).
     /// @param witness Order of the touched keys, then their multiproof.
     /// @param newRoot The root that the walk must give.
-    function applyBatch(uint64 batchIndex, bytes calldata operations, bytes calldata witness, bytes32 newRoot) external;
+    function applyBatch(uint64 batchIndex, bytes calldata operations, bytes calldata witness, bytes32 newRoot)
+        external;
     /// @notice Takes home the fact that the spoke of `chainId` applied `atIndex` with `root`. A lower index than
     /// already confirmed does nothing; another root than the hub's emits `Diverged` and changes nothing.
     function confirm(uint256 chainId, uint64 atIndex, bytes32 root, bytes calldata factProof) external;
@@ -294,9 +298,11 @@ interface IRootSpoke {
     /// index with another root or chain freezes; an older one does nothing.
     function advanceAttested(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof) external;
     /// @notice Freezes on the fact that the hub asserted another root or batch chain for an index applied here.
-    function freezeOnDivergence(uint64 atIndex, bytes32 root, bytes32 chain, bytes calldata factProof) external;
+    function freezeOnDivergence(uint64 atIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
+        external;
     /// @notice Freezes on the attestors' statement that the hub asserted two values for the root at `atIndex`.
-    function freezeOnConflict(uint64 atIndex, bytes32 first, bytes32 second, bytes calldata conflictProof) external;
+    function freezeOnConflict(uint64 atIndex, bytes32 first, bytes32 second, bytes calldata conflictProof)
+        external;
     /// @notice Governance: installs a root that the hub asserts and lifts the freeze.
     function thaw(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof) external;
     /// @notice Governance: changes what verifies facts.
@@ -320,7 +326,13 @@ interface IFactVerifier {
 /// EIP-712 signatures, signers strictly ascending, exactly `k`; a conflict proof is `setId (uint64) ‖ k × 65 bytes`.
 interface IAttestedFacts {
     /// @notice A set of attestors was installed; the one before is good until `previousExpiresAt` (Unix seconds).
-    event AttestorsSet(uint64 indexed setId, address[] attestors, uint64 threshold, uint64 expiresAt, uint64 previousExpiresAt);
+    event AttestorsSet(
+        uint64 indexed setId,
+        address[] attestors,
+        uint64 threshold,
+        uint64 expiresAt,
+        uint64 previousExpiresAt
+    );
 
     error ZeroFact();
     error AttestorsNotAscending(uint256 index);

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Batch, IAttestedFacts, IFactVerifier, IRootSpoke, SpokeConfig} from "./interfaces/IHypha.sol";
+import {FactNames} from "./libraries/FactNames.sol";
+import {Operations} from "./libraries/Operations.sol";
+import {TreeHash} from "./libraries/TreeHash.sol";
+import {RootVerifier} from "./RootVerifier.sol";
+
+/// @title A spoke: follows the hub, verifying each batch again from the root it holds
+contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
+    /// @dev An installed root's entry in the ring.
+    struct Entry {
+        uint64 index;
+        uint64 epoch;
+        bool used;
+    }
+
+    /// @dev Roots that an attested spoke keeps: enough for a proof to outlive hours of batches, at a bounded cost.
+    uint256 private constant RING_LENGTH = 256;
+    uint64 private constant NOT_FROZEN = type(uint64).max;
+
+    /// @inheritdoc IRootSpoke
+    bool public immutable attested;
+
+    /// @dev For each epoch the index from which its roots are no longer known. Never falls from one epoch to the next.
+    mapping(uint64 epoch => uint64) private _frozenAt;
+    Entry[RING_LENGTH] private _ring;
+    uint256 private _ringNext;
+
+    /// @param config What the spoke is built with; at index 0 the checkpoint must be the empty tree of that hub.
+    constructor(SpokeConfig memory config)
+        RootVerifier(config.hubChainId, config.hub, config.factVerifier, config.nullifierCache)
+        Ownable(config.owner)
+    {
+        if (config.nullifierCache && (config.attested || config.index != 0)) revert NoNullifierCache();
+        if (config.root == 0 || config.batchChain == 0) revert ZeroRoot();
+        bytes32 genesis = FactNames.genesisBatchChain(config.hubChainId, config.hub);
+        bool isGenesis = config.root == TreeHash.EMPTY && config.batchChain == genesis;
+        if (config.index == 0 && !isGenesis) revert HubMismatch(0);
+        attested = config.attested;
+        _frozenAt[0] = NOT_FROZEN;
+        if (config.attested) _pushRing(config.index);
+        _install(config.index, config.root, config.batchChain);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function advance(Batch[] calldata batches, uint64 toIndex, bytes calldata factProof)
+        external
+        onHomeChain
+    {
+        _checkMode(false);
+        if (batches.length == 0 || batches.length > toIndex) revert BatchCount(batches.length);
+        uint64 held = index;
+        if (toIndex <= held) return;
+        uint64 first = toIndex - uint64(batches.length) + 1; // cannot overflow: there are at most `toIndex`
+        if (first > held + 1) revert IndexMismatch(held + 1, first);
+        bytes32 chain = batchChain(held);
+        for (uint64 next = held + 1; next <= toIndex; ++next) {
+            Batch calldata batch = batches[next - first];
+            Operations.Note[] memory notes = _verifyBatch(batch.operations, batch.witness, batch.newRoot);
+            chain = FactNames.nextBatchChain(chain, next, batch.newRoot, batch.operations);
+            _commit(next, batch.newRoot, chain);
+            _markSpent(notes);
+        }
+        _checkAccepted(toIndex, stateRoot, chain, factProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function advanceAttested(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
+        external
+        onHomeChain
+    {
+        _checkMode(true);
+        if (root == 0 || chain == 0) revert ZeroRoot();
+        if (toIndex > index) {
+            _pushRing(toIndex);
+            _commit(toIndex, root, chain);
+        } else {
+            bytes32 heldChain = batchChain(toIndex);
+            // Not held is skipped or dropped: unknown, not different.
+            if (heldChain == 0 || (heldChain == chain && rootAt(toIndex) == root)) return;
+            _freeze(toIndex);
+        }
+        _checkAccepted(toIndex, root, chain, factProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function freezeOnDivergence(uint64 atIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
+        external
+        onHomeChain
+    {
+        if (rootAt(atIndex) == root && batchChain(atIndex) == chain) revert NoDivergence();
+        _freeze(atIndex);
+        _checkAccepted(atIndex, root, chain, factProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function freezeOnConflict(uint64 atIndex, bytes32 first, bytes32 second, bytes calldata conflictProof)
+        external
+        onHomeChain
+    {
+        uint64 from = frozenAt();
+        if (atIndex >= from) revert Frozen(from);
+        _freeze(atIndex);
+        IAttestedFacts(factVerifier)
+            .verifyConflict(hubChainId, hub, FactNames.rootAccepted(atIndex), first, second, conflictProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function thaw(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
+        external
+        onHomeChain
+        onlyOwner
+    {
+        uint64 from = frozenAt();
+        if (from == NOT_FROZEN) revert NotFrozen();
+        if (toIndex < from) revert IndexMismatch(from, toIndex);
+        if (root == 0 || chain == 0) revert ZeroRoot();
+        _frozenAt[++_epoch] = NOT_FROZEN;
+        _abandonCache();
+        if (attested) _pushRing(toIndex);
+        _commit(toIndex, root, chain);
+        emit Thawed(toIndex, root, chain);
+        _checkAccepted(toIndex, root, chain, factProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function setFactVerifier(address factVerifier_) external onHomeChain onlyOwner {
+        _setFactVerifier(factVerifier_);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function frozenAt() public view returns (uint64) {
+        return _frozenAt[_epoch];
+    }
+
+    /// @dev Takes the roots from `atIndex` on out of the history, those of earlier epochs too. The loop ends at the first
+    /// epoch that was cut lower, and governance makes the epochs, one a thaw.
+    function _freeze(uint64 atIndex) private {
+        for (uint64 epoch = _epoch; _frozenAt[epoch] > atIndex; --epoch) {
+            _frozenAt[epoch] = atIndex;
+            if (epoch == 0) break;
+        }
+        emit FrozenAt(atIndex);
+    }
+
+    /// @dev Makes room for a root that is about to be installed, by dropping the oldest one.
+    function _pushRing(uint64 newIndex) private {
+        Entry storage entry = _ring[_ringNext];
+        if (entry.used) _forget(entry.index, entry.epoch);
+        _ring[_ringNext] = Entry(newIndex, _epoch, true);
+        _ringNext = (_ringNext + 1) % RING_LENGTH;
+    }
+
+    function _checkMode(bool needsAttested) private view {
+        if (attested != needsAttested) revert WrongMode();
+        uint64 from = frozenAt();
+        if (from != NOT_FROZEN) revert Frozen(from);
+    }
+
+    /// @dev Requires the fact that the hub asserts exactly this root and batch chain for the index.
+    function _checkAccepted(uint64 atIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
+        private
+        view
+    {
+        IFactVerifier(factVerifier)
+            .verifyFact(
+                hubChainId,
+                hub,
+                FactNames.rootAccepted(atIndex),
+                FactNames.rootAcceptedValue(root, chain),
+                factProof
+            );
+    }
+
+    function _rules() internal view override returns (Operations.Rules memory) {
+        return Operations.Rules({domainSeparator: domainSeparator, hub: false, isDomain: _isDomain});
+    }
+
+    /// @dev Domains are the hub's to check; nobody asks here.
+    function _isDomain(uint256) private pure returns (bool) {
+        return false;
+    }
+
+    function _withdrawnFrom(uint64 epoch) internal view override returns (uint64) {
+        return _frozenAt[epoch];
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IOperationErrors, IProofErrors, IRootVerifier} from "./interfaces/IHypha.sol";
+import {Ids} from "./libraries/Ids.sol";
+import {Multiproof} from "./libraries/Multiproof.sol";
+import {Operations} from "./libraries/Operations.sol";
+import {Signatures} from "./libraries/Signatures.sol";
+import {Key, Root, Touch, ValueHash} from "./types/TreeTypes.sol";
+
+/// @title What hub and spokes have in common: the sequence of roots, the step from one to the next, and proofs
+abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors {
+    /// @dev Where a root stands. An epoch ends when governance installs a root after a freeze: one index may have had
+    /// another root in the epoch before.
+    struct Place {
+        uint64 index;
+        uint64 epoch;
+        bool held;
+    }
+
+    ValueHash private constant ABSENT = ValueHash.wrap(0);
+
+    /// @inheritdoc IRootVerifier
+    uint256 public immutable hubChainId;
+    /// @inheritdoc IRootVerifier
+    address public immutable hub;
+    /// @inheritdoc IRootVerifier
+    bytes32 public immutable domainSeparator;
+    /// @dev The chain that this contract was deployed on; on a fork with another id it stands still.
+    uint256 private immutable _homeChainId;
+
+    /// @inheritdoc IRootVerifier
+    bytes32 public stateRoot;
+    /// @inheritdoc IRootVerifier
+    uint64 public index;
+    uint64 internal _epoch;
+    /// @dev Whether `_spent` holds every nullifier of the tree.
+    bool private _cacheComplete;
+    /// @inheritdoc IRootVerifier
+    address public factVerifier;
+
+    mapping(uint64 index => bytes32 root) private _rootAt;
+    mapping(uint64 index => bytes32 chain) private _batchChainAt;
+    mapping(bytes32 root => Place) private _placeOf;
+    mapping(bytes32 nullifier => bool) private _spent;
+
+    modifier onHomeChain() {
+        if (block.chainid != _homeChainId) revert ChainIdMismatch(_homeChainId, block.chainid);
+        _;
+    }
+
+    constructor(uint256 hubChainId_, address hub_, address factVerifier_, bool nullifierCache) {
+        if (hub_ == address(0)) revert ZeroAddress();
+        if (hubChainId_ == 0) revert ZeroDomain();
+        hubChainId = hubChainId_;
+        hub = hub_;
+        domainSeparator = Signatures.operationsDomain(hubChainId_, hub_);
+        _homeChainId = block.chainid;
+        _cacheComplete = nullifierCache;
+        _setFactVerifier(factVerifier_);
+    }
+
+    /// @inheritdoc IRootVerifier
+    function rootAt(uint64 atIndex) public view returns (bytes32 root) {
+        root = _rootAt[atIndex];
+        if (!_holds(root, atIndex)) revert UnknownIndex(atIndex);
+    }
+
+    /// @inheritdoc IRootVerifier
+    function batchChain(uint64 atIndex) public view returns (bytes32) {
+        return _holds(_rootAt[atIndex], atIndex) ? _batchChainAt[atIndex] : bytes32(0);
+    }
+
+    /// @inheritdoc IRootVerifier
+    function isKnownRoot(bytes32 root) public view returns (bool) {
+        Place memory place = _placeOf[root];
+        return place.held && place.index < _withdrawnFrom(place.epoch);
+    }
+
+    /// @inheritdoc IRootVerifier
+    function verifyProof(bytes32 root, bytes32 key, bytes calldata value, bytes calldata proof)
+        external
+        view
+        returns (bool)
+    {
+        if (!isKnownRoot(root)) return false;
+        if (value.length == 0) revert EmptyValue();
+        Multiproof.verifyOne(Root.wrap(root), Key.wrap(key), ValueHash.wrap(keccak256(value)), proof);
+        return true;
+    }
+
+    /// @inheritdoc IRootVerifier
+    function verifyAbsence(bytes32 root, bytes32 key, bytes calldata proof) external view returns (bool) {
+        if (!isKnownRoot(root)) return false;
+        Multiproof.verifyOne(Root.wrap(root), Key.wrap(key), ABSENT, proof);
+        return true;
+    }
+
+    /// @inheritdoc IRootVerifier
+    function getNamespacedKey(uint256 domainId, bytes32 key) external pure returns (bytes32) {
+        return Key.unwrap(Ids.namespacedKey(domainId, key));
+    }
+
+    /// @inheritdoc IRootVerifier
+    function getDomainState(uint256 domainId, bytes32 key, bytes calldata proof)
+        external
+        view
+        returns (bytes memory)
+    {
+        bytes calldata value = _bytesAt(proof, 0);
+        ValueHash valueHash = value.length == 0 ? ABSENT : ValueHash.wrap(keccak256(value));
+        Multiproof.verifyOne(_latestRoot(), Ids.namespacedKey(domainId, key), valueHash, _bytesAt(proof, 32));
+        return value;
+    }
+
+    /// @inheritdoc IRootVerifier
+    function isNullifierSpent(bytes32 nullifier, bytes calldata proof) external view returns (bool spent) {
+        spent = Multiproof.claimsMembership(proof);
+        Multiproof.verifyOne(_latestRoot(), Ids.nullifierKey(nullifier), spent ? Ids.SPENT : ABSENT, proof);
+    }
+
+    /// @inheritdoc IRootVerifier
+    function isNullifierSpent(bytes32 nullifier) external view returns (bool) {
+        if (!_cacheComplete) revert NoNullifierCache();
+        _latestRoot();
+        return _spent[nullifier];
+    }
+
+    /// @dev Verifies every operation against the held root, and that they lead exactly to `newRoot`.
+    /// @return notes What the operations spend and create.
+    function _verifyBatch(bytes calldata operations, bytes calldata witness, bytes32 newRoot)
+        internal
+        view
+        returns (Operations.Note[] memory notes)
+    {
+        notes = Operations.check(operations, _rules());
+        (Touch[] memory touches, bytes calldata proof) =
+            Operations.inOrder(Operations.touchesOf(notes), witness);
+        Root actual = Multiproof.verify(Root.wrap(stateRoot), touches, proof);
+        if (actual != Root.wrap(newRoot)) revert NewRootMismatch(newRoot, Root.unwrap(actual));
+    }
+
+    /// @dev Moves to the next root.
+    function _commit(uint64 newIndex, bytes32 newRoot, bytes32 newBatchChain) internal {
+        bytes32 oldRoot = stateRoot;
+        _install(newIndex, newRoot, newBatchChain);
+        emit RootUpdated(oldRoot, newRoot, newIndex);
+    }
+
+    /// @dev The only writer of roots.
+    function _install(uint64 newIndex, bytes32 newRoot, bytes32 newBatchChain) internal {
+        stateRoot = newRoot;
+        index = newIndex;
+        _rootAt[newIndex] = newRoot;
+        _batchChainAt[newIndex] = newBatchChain;
+        _placeOf[newRoot] = Place(newIndex, _epoch, true);
+    }
+
+    /// @dev Forgets a root, unless its index or the root itself has been installed anew since `epoch`.
+    function _forget(uint64 atIndex, uint64 epoch) internal {
+        bytes32 root = _rootAt[atIndex];
+        Place memory place = _placeOf[root];
+        if (place.index != atIndex || place.epoch != epoch) return;
+        delete _placeOf[root];
+        delete _rootAt[atIndex];
+        delete _batchChainAt[atIndex];
+    }
+
+    /// @dev Marks what was spent in the cache, where there is one.
+    function _markSpent(Operations.Note[] memory notes) internal {
+        if (!_cacheComplete) return;
+        for (uint256 i = 0; i < notes.length; ++i) {
+            if (notes[i].spent) _spent[Ids.nullifierOf(notes[i].id)] = true;
+        }
+    }
+
+    /// @dev From now on this chain has not seen every batch, and can never again say "unspent" by itself.
+    function _abandonCache() internal {
+        _cacheComplete = false;
+    }
+
+    function _setFactVerifier(address factVerifier_) internal {
+        if (factVerifier_ == address(0)) revert ZeroAddress();
+        factVerifier = factVerifier_;
+        emit FactVerifierSet(factVerifier_);
+    }
+
+    /// @dev What this chain checks of an operation beyond its own validity.
+    function _rules() internal view virtual returns (Operations.Rules memory);
+
+    /// @dev The index from which the roots of `epoch` are no longer known, 2^64 - 1 when all are.
+    function _withdrawnFrom(uint64 epoch) internal view virtual returns (uint64);
+
+    /// @dev The latest root, for questions that must not be answered by an older or a withdrawn one.
+    function _latestRoot() private view returns (Root) {
+        if (!isKnownRoot(stateRoot)) revert Frozen(_withdrawnFrom(_epoch));
+        return Root.wrap(stateRoot);
+    }
+
+    function _holds(bytes32 root, uint64 atIndex) private view returns (bool) {
+        return _placeOf[root].index == atIndex && isKnownRoot(root);
+    }
+
+    /// @dev The `bytes` of an ABI encoding whose offset stands at `position`.
+    function _bytesAt(bytes calldata encoded, uint256 position) private pure returns (bytes calldata) {
+        uint256 start = _wordAt(encoded, position) + 32;
+        uint256 length = _wordAt(encoded, start - 32);
+        if (length > encoded.length - start) revert ProofLength(start + length, encoded.length);
+        return encoded[start:start + length];
+    }
+
+    /// @dev A word that must be an offset or a length inside `encoded`, so that sums with it cannot overflow.
+    function _wordAt(bytes calldata encoded, uint256 position) private pure returns (uint256 word) {
+        uint256 end = position + 32;
+        if (encoded.length < end) revert ProofLength(end, encoded.length);
+        word = uint256(bytes32(encoded[position:end]));
+        if (word > encoded.length) revert ProofLength(word, encoded.length);
+    }
+}

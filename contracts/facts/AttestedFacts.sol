@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IAttestedFacts, IFactVerifier, IOperationErrors} from "../interfaces/IHypha.sol";
+import {Signatures} from "../libraries/Signatures.sol";
+
+/// @title Facts by a threshold of attestors
+contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownable2Step, EIP712 {
+    struct AttestorSet {
+        address[] attestors;
+        uint64 threshold;
+        uint64 expiresAt;
+    }
+
+    /// @dev Bounds the cost of installing a set and of checking a proof.
+    uint256 private constant MAX_ATTESTORS = 64;
+    uint256 private constant FACT_HEAD_LENGTH = 8 + 8 + 32 + 8;
+    uint256 private constant CONFLICT_HEAD_LENGTH = 8;
+    bytes32 private constant FACT_TYPEHASH = keccak256(
+        "Fact(uint256 srcChain,address emitter,bytes32 key,bytes32 value,uint64 blockNumber,bytes32 blockHash,uint64 blockTime,uint64 setId)"
+    );
+    bytes32 private constant CONFLICT_TYPEHASH = keccak256(
+        "Conflict(uint256 srcChain,address emitter,bytes32 key,bytes32 first,bytes32 second,uint64 setId)"
+    );
+
+    /// @inheritdoc IAttestedFacts
+    uint64 public currentSetId;
+    mapping(uint64 setId => AttestorSet) private _sets;
+    mapping(uint64 setId => mapping(address account => bool)) private _isAttestor;
+
+    /// @param governance Owner: installs the next sets.
+    /// @param attestors The first set, in ascending order.
+    /// @param threshold How many of them must sign, more than half.
+    /// @param expiresAt Until when the set is good, Unix seconds.
+    constructor(address governance, address[] memory attestors, uint64 threshold, uint64 expiresAt)
+        Ownable(governance)
+        EIP712("Hypha Facts", "1")
+    {
+        _install(attestors, threshold, expiresAt, 0);
+    }
+
+    /// @inheritdoc IFactVerifier
+    function verifyFact(uint256 srcChain, address emitter, bytes32 key, bytes32 value, bytes calldata proof)
+        external
+        view
+        returns (uint64 srcBlock, uint64 srcTime)
+    {
+        if (srcChain == 0 || emitter == address(0) || key == 0 || value == 0) revert ZeroFact();
+        uint64 setId = _readSet(proof, FACT_HEAD_LENGTH);
+        srcBlock = uint64(bytes8(proof[8:16]));
+        bytes32 blockHash = bytes32(proof[16:48]);
+        srcTime = uint64(bytes8(proof[48:56]));
+        bytes32 structHash = keccak256(
+            abi.encode(FACT_TYPEHASH, srcChain, emitter, key, value, srcBlock, blockHash, srcTime, setId)
+        );
+        _checkSigners(structHash, setId, proof[FACT_HEAD_LENGTH:]);
+    }
+
+    /// @inheritdoc IAttestedFacts
+    function verifyConflict(
+        uint256 srcChain,
+        address emitter,
+        bytes32 key,
+        bytes32 first,
+        bytes32 second,
+        bytes calldata proof
+    ) external view {
+        bool hasZero =
+            srcChain == 0 || emitter == address(0) || key == 0 || first == 0 || second == 0;
+        if (hasZero) revert ZeroFact();
+        if (first == second) revert ValuesEqual();
+        uint64 setId = _readSet(proof, CONFLICT_HEAD_LENGTH);
+        bytes32 structHash =
+            keccak256(abi.encode(CONFLICT_TYPEHASH, srcChain, emitter, key, first, second, setId));
+        _checkSigners(structHash, setId, proof[CONFLICT_HEAD_LENGTH:]);
+    }
+
+    /// @inheritdoc IAttestedFacts
+    function setAttestors(
+        address[] calldata attestors,
+        uint64 threshold,
+        uint64 expiresAt,
+        uint64 previousExpiresAt
+    ) external onlyOwner {
+        AttestorSet storage previous = _sets[currentSetId];
+        if (previousExpiresAt < previous.expiresAt) previous.expiresAt = previousExpiresAt;
+        _install(attestors, threshold, expiresAt, previous.expiresAt);
+    }
+
+    /// @inheritdoc IAttestedFacts
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @inheritdoc IAttestedFacts
+    function attestorsOf(uint64 setId)
+        external
+        view
+        returns (address[] memory attestors, uint64 threshold, uint64 expiresAt)
+    {
+        AttestorSet storage set = _existing(setId);
+        return (set.attestors, set.threshold, set.expiresAt);
+    }
+
+    function _install(
+        address[] memory attestors,
+        uint64 threshold,
+        uint64 expiresAt,
+        uint64 previousExpiresAt
+    ) private {
+        uint256 count = attestors.length;
+        if (count == 0 || count > MAX_ATTESTORS) revert AttestorCount(count);
+        if (threshold > count || threshold <= count / 2) revert ThresholdNotMajority(threshold, count);
+        uint64 setId = ++currentSetId;
+        if (expiresAt < block.timestamp) revert SetExpired(setId, expiresAt, block.timestamp);
+        address last = address(0);
+        for (uint256 i = 0; i < count; ++i) {
+            if (attestors[i] <= last) revert AttestorsNotAscending(i);
+            last = attestors[i];
+            _isAttestor[setId][last] = true;
+        }
+        _sets[setId] = AttestorSet(attestors, threshold, expiresAt);
+        emit AttestorsSet(setId, attestors, threshold, expiresAt, previousExpiresAt);
+    }
+
+    /// @dev Reads the number of the set that signed, which must still be good, and checks the proof's length for it.
+    function _readSet(bytes calldata proof, uint256 headLength) private view returns (uint64 setId) {
+        if (proof.length < headLength) revert FactProofLength(headLength, proof.length);
+        setId = uint64(bytes8(proof[:8]));
+        AttestorSet storage set = _existing(setId);
+        if (block.timestamp > set.expiresAt) revert SetExpired(setId, set.expiresAt, block.timestamp);
+        uint256 expected = headLength + Signatures.LENGTH * set.threshold;
+        if (proof.length != expected) revert FactProofLength(expected, proof.length);
+    }
+
+    /// @dev Every signature must be of an attestor of the set; that they ascend strictly makes them distinct.
+    function _checkSigners(bytes32 structHash, uint64 setId, bytes calldata signatures) private view {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        address last = address(0);
+        for (uint256 i = 0; i < signatures.length / Signatures.LENGTH; ++i) {
+            uint256 start = i * Signatures.LENGTH;
+            address signer = Signatures.recover(digest, signatures[start:start + Signatures.LENGTH]);
+            if (!_isAttestor[setId][signer]) revert NotAttestor(signer);
+            if (signer <= last) revert SignersNotAscending(i);
+            last = signer;
+        }
+    }
+
+    function _existing(uint64 setId) private view returns (AttestorSet storage set) {
+        set = _sets[setId];
+        if (set.threshold == 0) revert UnknownSet(setId);
+    }
+}

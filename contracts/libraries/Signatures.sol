@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IOperationErrors} from "../interfaces/IHypha.sol";
+
+/// @title Signatures: EIP-712, 65 bytes `r ‖ s ‖ v`, one encoding only
+library Signatures {
+    /// @dev Bytes of a signature.
+    uint256 internal constant LENGTH = 65;
+    /// @dev Half the order of secp256k1: of the two `s` that sign the same, only the lower is taken.
+    uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+
+    /// @dev Domain separator of the operations: the hub's, on every chain.
+    function operationsDomain(uint256 hubChainId, address hub) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN_TYPEHASH, keccak256("Hypha"), keccak256("1"), hubChainId, hub));
+    }
+
+    function digest(bytes32 domainSeparator, bytes32 structHash) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash));
+    }
+
+    /// @dev The signer of `hash`; zero when there is none, which the caller must never take for an account.
+    function recover(bytes32 hash, bytes calldata signature) internal pure returns (address) {
+        if (signature.length != LENGTH) revert IOperationErrors.SignatureLength(signature.length);
+        bytes32 r = bytes32(signature[:32]);
+        bytes32 s = bytes32(signature[32:64]);
+        uint8 v = uint8(signature[64]);
+        if (uint256(s) > HALF_ORDER) revert IOperationErrors.SignatureMalleable();
+        if (v != 27 && v != 28) revert IOperationErrors.SignatureParity(v);
+        return ecrecover(hash, v, r, s);
+    }
+}

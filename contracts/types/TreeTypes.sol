@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+// The tree's words as types of their own, so that none can be taken for another. Outside they are all `bytes32`.
+
+/// @notice The place of a leaf: 256 bits, most significant first.
+type Key is bytes32;
+/// @notice Keccak-256 of a leaf's value; zero says that the key is absent.
+type ValueHash is bytes32;
+/// @notice The commitment to a whole tree.
+type Root is bytes32;
+
+/// @notice What one step does to one key.
+/// @param key The key.
+/// @param oldValue The value hash in the old tree, zero when absent.
+/// @param newValue The value hash it gets, zero when it is only read. A deletion cannot be written.
+struct Touch {
+    Key key;
+    ValueHash oldValue;
+    ValueHash newValue;
+}
+
+using {sharedBits, sharesBits, bitAt, isBelow, sameKey as ==} for Key global;
+using {isAbsent} for ValueHash global;
+using {sameRoot as ==, otherRoot as !=} for Root global;
+
+/// @dev Number of leading bits that two keys share, 256 when they are equal.
+function sharedBits(Key a, Key b) pure returns (uint256) {
+    uint256 difference = uint256(Key.unwrap(a) ^ Key.unwrap(b));
+    return difference == 0 ? 256 : 255 - Math.log2(difference);
+}
+
+/// @dev Whether two keys share their first `bits` bits, 0 to 256.
+function sharesBits(Key a, Key b, uint256 bits) pure returns (bool) {
+    return uint256(Key.unwrap(a) ^ Key.unwrap(b)) >> (256 - bits) == 0;
+}
+
+/// @dev Bit `position` of a key, 0 to 255, the most significant first.
+function bitAt(Key key, uint256 position) pure returns (bool) {
+    return (uint256(Key.unwrap(key)) >> (255 - position)) & 1 == 1;
+}
+
+function isBelow(Key a, Key b) pure returns (bool) {
+    return Key.unwrap(a) < Key.unwrap(b);
+}
+
+function sameKey(Key a, Key b) pure returns (bool) {
+    return Key.unwrap(a) == Key.unwrap(b);
+}
+
+function isAbsent(ValueHash value) pure returns (bool) {
+    return ValueHash.unwrap(value) == 0;
+}
+
+function sameRoot(Root a, Root b) pure returns (bool) {
+    return Root.unwrap(a) == Root.unwrap(b);
+}
+
+function otherRoot(Root a, Root b) pure returns (bool) {
+    return Root.unwrap(a) != Root.unwrap(b);
+}
