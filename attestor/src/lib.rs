@@ -1,1 +1,18 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod backoff;
+mod config;
+mod destination;
+mod error;
+mod metrics;
+pub mod pipeline;
+mod service;
+pub mod store;
+
+pub use api::AttestationDocument;
+pub use config::AttestorConfig;
+pub use destination::{AttestorSet, Destination};
+pub use error::{AttestorError, SignError};
+pub use service::{Attestor, Source, run};
+pub use store::resume;

@@ -1,1 +1,23 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod attestations;
+mod backoff;
+mod config;
+mod destination;
+mod error;
+mod lane;
+mod metrics;
+mod pace;
+mod pipeline;
+mod reason;
+mod service;
+mod status;
+mod store;
+
+pub use attestations::{AttestorRecord, Attestors};
+pub use config::{RelayConfig, RelayerConfig};
+pub use destination::{AttestorSet, Destination};
+pub use error::RelayerError;
+pub use service::{Ports, Relayer, run};
+pub use status::{SpokeStatus, Status};
