@@ -1,0 +1,100 @@
+//! HTTP API v1. Amounts, ids and indexes are strings; errors are RFC 9457 problem documents (`problem.rs`).
+
+mod chains;
+mod events;
+mod forms;
+mod health;
+mod openapi;
+mod operations;
+pub mod problem;
+mod proofs;
+mod resources;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::Method;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::context::Context;
+use crate::pipeline::admit::Desk;
+use problem::{Code, Problem};
+
+/// Time for a whole request, its body included: far above what any takes on a busy machine.
+const REQUEST_TIME: Duration = Duration::from_secs(15);
+
+/// What the handlers work on.
+pub struct Api {
+    context: Arc<Context>,
+    desk: Desk,
+    streams: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+impl Api {
+    pub(crate) fn new(context: Arc<Context>, desk: Desk, shutdown: CancellationToken) -> Self {
+        Self { context, desk, streams: Arc::new(Semaphore::new(events::MAX_STREAMS)), shutdown }
+    }
+}
+
+/// Every route.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/transfers", post(operations::post_transfer))
+        .route("/v1/issues", post(operations::post_issue))
+        .route("/v1/transfers/{id}", get(operations::get_operation))
+        .route("/v1/issues/{id}", get(operations::get_operation))
+        .route("/v1/resources", get(resources::list))
+        .route("/v1/resources/{id}", get(resources::get_resource))
+        .route("/v1/nullifiers/{nullifier}", get(resources::get_nullifier))
+        .route("/v1/proofs/{key}", get(proofs::get_proof))
+        .route("/v1/roots", get(chains::roots))
+        .route("/v1/batches/{index}", get(chains::batch))
+        .route("/v1/chains", get(chains::chains))
+        .route("/v1/events", get(events::follow))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .merge(openapi::docs())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(deadline))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(api)
+}
+
+type Shared = State<Arc<Api>>;
+
+async fn not_found(OriginalUri(uri): OriginalUri) -> Problem {
+    Problem::new(Code::NotFound, format!("no route {}", uri.path()))
+}
+
+async fn method_not_allowed(method: Method) -> Problem {
+    Problem::new(Code::MethodNotAllowed, format!("{method} is not allowed here"))
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("not answered within {} s", REQUEST_TIME.as_secs());
+            Problem::new(Code::RequestTimeout, detail).into_response()
+        }
+    }
+}
+
+/// A panic in a handler: its words go to the log, never to the client.
+fn panicked(payload: Box<dyn std::any::Any + Send>) -> Response {
+    let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    Problem::new(Code::Internal, "the request met a bug").into_response()
+}

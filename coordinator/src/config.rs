@@ -1,0 +1,129 @@
+//! The configuration file of the coordinator.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfig, Role};
+use hypha_protocol::operations::MAX_OPERATIONS_BYTES;
+use serde::{Deserialize, Serialize};
+
+/// Everything that the coordinator is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinatorConfig {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The sequencer's key.
+    pub key: KeyConfig,
+    /// How batches are cut.
+    #[serde(default)]
+    pub batch: BatchConfig,
+    /// What is bounded.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// Every chain; exactly one is the hub.
+    pub chains: Vec<ChainConfig>,
+}
+
+/// How batches are cut.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// Most operations in a batch.
+    pub max_operations: usize,
+    /// Most packed bytes in a batch.
+    pub max_bytes: usize,
+    /// Milliseconds that the oldest waiting operation waits for company.
+    pub max_age_ms: u64,
+    /// Seconds before its deadline from which on an operation is not sent any more, so that it is not late when mined.
+    pub deadline_margin_s: u64,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self { max_operations: 64, max_bytes: 60_000, max_age_ms: 500, deadline_margin_s: 10 }
+    }
+}
+
+/// What is bounded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Operations that are admitted and not in a batch yet; further ones are told to come back.
+    pub queue: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Rows in a page of a listing.
+    pub page: usize,
+    /// Versions of the tree in memory, and so how far back proofs can be made.
+    pub versions: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { queue: 4_096, body_bytes: 262_144, page: 1_000, versions: 1_024 }
+    }
+}
+
+/// Why a configuration cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// In one of the chains, or the key.
+    #[error(transparent)]
+    Chain(#[from] ChainConfigError),
+    /// Not exactly one hub.
+    #[error("exactly one chain has the role hub, not {0}")]
+    Hubs(usize),
+    /// Two chains with one id.
+    #[error("chain id {0} stands twice")]
+    ChainTwice(u64),
+    /// A number out of its range.
+    #[error("{field} is {actual}, it must be {expected}")]
+    Range {
+        /// Path of the field.
+        field: &'static str,
+        /// The range.
+        expected: String,
+        /// The number given.
+        actual: usize,
+    },
+}
+
+/// Bytes that a batch must be able to hold: one largest transfer (16 inputs, 16 outputs, 16 signatures).
+const LARGEST_OPERATION: usize = 8_192;
+
+impl CoordinatorConfig {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// The first thing that cannot work.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let hubs = self.chains.iter().filter(|chain| chain.role == Role::Hub).count();
+        if hubs != 1 {
+            return Err(ConfigError::Hubs(hubs));
+        }
+        for (place, chain) in self.chains.iter().enumerate() {
+            chain.validate()?;
+            if self.chains[..place].iter().any(|other| other.chain_id == chain.chain_id) {
+                return Err(ConfigError::ChainTwice(chain.chain_id));
+            }
+        }
+        let batch = &self.batch;
+        range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;
+        range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
+        range("limits.queue", self.limits.queue, 1, 1 << 20)?;
+        range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
+        range("limits.page", self.limits.page, 1, 10_000)?;
+        range("limits.versions", self.limits.versions, 2, 1 << 20)
+    }
+}
+
+fn range(field: &'static str, actual: usize, least: usize, most: usize) -> Result<(), ConfigError> {
+    if (least..=most).contains(&actual) {
+        Ok(())
+    } else {
+        Err(ConfigError::Range { field, expected: format!("{least} to {most}"), actual })
+    }
+}

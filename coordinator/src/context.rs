@@ -1,0 +1,77 @@
+//! What every part of the coordinator works on.
+
+use std::sync::Arc;
+
+use alloy::primitives::{Address, B256};
+use hypha_chain::config::{ChainConfig, Role};
+use hypha_chain::ports::{Chain, Clock};
+use hypha_protocol::operations::{HubRules, Rules};
+use hypha_protocol::signing::hub_domain;
+
+use crate::config::{BatchConfig, LimitsConfig};
+use crate::store::Ledger;
+
+/// A chain and how it is configured.
+#[derive(Clone)]
+pub struct Link {
+    /// Its configuration.
+    pub config: ChainConfig,
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+}
+
+/// What every part of the coordinator works on.
+pub struct Context {
+    /// Store and memory.
+    pub ledger: Ledger,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The hub.
+    pub hub: Link,
+    /// All other chains.
+    pub spokes: Vec<Link>,
+    /// How batches are cut.
+    pub batch: BatchConfig,
+    /// What is bounded.
+    pub limits: LimitsConfig,
+    /// EIP-712 domain separator of the operations' signatures.
+    pub separator: B256,
+}
+
+impl Context {
+    /// Unix milliseconds.
+    pub fn now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// The hub's chain id.
+    pub fn hub_id(&self) -> u64 {
+        self.hub.config.chain_id
+    }
+
+    /// All chains, the hub first.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        std::iter::once(&self.hub).chain(&self.spokes)
+    }
+
+    /// What the hub will check, at this time in Unix seconds.
+    pub fn hub_rules(&self, timestamp: u64) -> Rules {
+        let domains = self.ledger.state().domains.clone();
+        Rules { separator: self.separator, hub: Some(HubRules { timestamp, domains }) }
+    }
+
+    /// What every chain checks.
+    pub fn rules(&self) -> Rules {
+        Rules { separator: self.separator, hub: None }
+    }
+}
+
+/// EIP-712 domain separator of a hub's operations.
+pub(crate) fn separator(hub_chain_id: u64, hub: Address) -> B256 {
+    hub_domain(hub_chain_id, hub).separator()
+}
+
+/// Whether this chain is the hub.
+pub(crate) fn is_hub(config: &ChainConfig) -> bool {
+    config.role == Role::Hub
+}

@@ -1,0 +1,62 @@
+//! What is counted and measured. Labels are status words, codes and chain ids: none comes from a client.
+
+use std::sync::OnceLock;
+
+use hypha_protocol::status::Status;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// The process's recorder, installed at the first call; `None` when something else installed one before.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+}
+
+/// Installs the recorder, so that what is counted from now on shows.
+pub(crate) fn install() {
+    if recorder().is_none() {
+        tracing::warn!("another metrics recorder is installed: /metrics is empty");
+    }
+}
+
+/// All metrics in Prometheus' text form.
+pub(crate) fn render() -> String {
+    recorder().map(|recorder| {
+        recorder.run_upkeep();
+        recorder.render()
+    })
+    .unwrap_or_default()
+}
+
+/// An operation took a status, this many milliseconds after its submission.
+pub(crate) fn moved(status: Status, after: u64) {
+    counter!("hypha_transfers_total", "status" => status.as_str()).increment(1);
+    #[allow(clippy::cast_precision_loss)] // Milliseconds since a submission are far below 2^52.
+    histogram!("hypha_stage_seconds", "stage" => status.as_str()).record(after as f64 / 1_000.0);
+}
+
+/// Operations that wait for a batch.
+pub(crate) fn queue_depth(depth: usize) {
+    #[allow(clippy::cast_precision_loss)] // Bounded by the configuration.
+    gauge!("hypha_queue_depth").set(depth as f64);
+}
+
+/// Operations and packed bytes of a new batch.
+pub(crate) fn batch(operations: usize, bytes: usize) {
+    #[allow(clippy::cast_precision_loss)] // Bounded by the protocol.
+    histogram!("hypha_batch_operations").record(operations as f64);
+    #[allow(clippy::cast_precision_loss)] // Bounded by the protocol.
+    histogram!("hypha_batch_bytes").record(bytes as f64);
+}
+
+/// A request or an admitted operation was refused.
+pub(crate) fn refused(code: &'static str) {
+    counter!("hypha_rejects_total", "code" => code).increment(1);
+}
+
+/// Where a chain stands: heights of its blocks and number of its root.
+pub(crate) fn chain(chain_id: u64, what: &'static str, number: u64) {
+    #[allow(clippy::cast_precision_loss)] // For showing; heights are far below 2^52.
+    gauge!("hypha_chain", "chain" => chain_id.to_string(), "what" => what).set(number as f64);
+}

@@ -1,0 +1,128 @@
+//! A batch that somebody else brought to the hub: verified here, and taken into the tree and the journal.
+
+use std::sync::Arc;
+
+use alloy::primitives::Bytes;
+use hypha_protocol::batch::{BatchError, build_witness, next_batch_chain, verify_witness};
+use hypha_protocol::contracts::IRootHub::BatchApplied;
+use hypha_protocol::ids::word;
+use hypha_protocol::operations::{Checked, Rules, check_operations, encode_operations};
+use hypha_protocol::replay::with_touches;
+use hypha_protocol::status::Status;
+use hypha_tree::Root;
+
+use crate::context::Context;
+use crate::error::CoordinatorError;
+use crate::state::{Entry, Version};
+use crate::store::load::load_entry;
+use crate::store::{
+    BatchBody, BatchRecord, BatchState, Extension, JournalRecord, LedgerError, LoadError, Milestone, ProgressRecord,
+    queries,
+};
+
+/// Takes in the batch after the head.
+///
+/// # Errors
+/// [`CoordinatorError::HubLog`] when the hub should not have taken it, or says another root than it gives.
+pub(super) async fn adopt(
+    context: &Context,
+    applied: &BatchApplied,
+    milestone: Milestone,
+) -> Result<(), CoordinatorError> {
+    let head = context.ledger.state().head().clone();
+    let (old_root, bytes, rules) = (head.root, applied.operations.clone(), context.rules());
+    let replayed = tokio::task::spawn_blocking(move || replay(&head, &bytes, &rules)).await;
+    let index = applied.index;
+    let (checked, body, version) = replayed
+        .map_err(|_| CoordinatorError::ShuttingDown)?
+        .map_err(|error| CoordinatorError::HubLog(format!("batch {index} is not valid: {error}")))?;
+    if (version.root, version.batch_chain) != (applied.root, applied.batchChain) {
+        let (ours, theirs) = (version.root, applied.root);
+        return Err(CoordinatorError::HubLog(format!("batch {index} gives {ours}, the hub says {theirs}")));
+    }
+    tracing::info!(index, root = %version.root, "adopted");
+    let batch = BatchRecord {
+        index,
+        state: BatchState::Delivered,
+        members: Vec::new(),
+        old_root,
+        root: version.root,
+        batch_chain: version.batch_chain,
+        foreign: true,
+        attempt: 0,
+        batched_at: milestone.at,
+        committed_at: Some(milestone.at),
+        delivered: Some(milestone),
+        final_at: None,
+    };
+    write(context, batch, &checked, &body, version).await
+}
+
+fn replay(head: &Version, bytes: &Bytes, rules: &Rules) -> Result<(Checked, BatchBody, Version), BatchError> {
+    let checked = check_operations(bytes, rules)?;
+    let witness = build_witness(&head.tree, checked.touches());
+    let tree = with_touches(&head.tree, checked.touches());
+    let root = tree.root();
+    verify_witness(Root::from(head.root.0), &checked, &witness, root)?;
+    let index = head.index + 1;
+    let batch_chain = next_batch_chain(head.batch_chain, index, root, bytes);
+    let body = BatchBody { operations: bytes.clone(), witness: witness.into() };
+    Ok((checked, body, Version { index, root: word(root), batch_chain, tree }))
+}
+
+async fn write(
+    context: &Context,
+    mut batch: BatchRecord,
+    checked: &Checked,
+    body: &BatchBody,
+    version: Version,
+) -> Result<(), CoordinatorError> {
+    let (hub, now) = (context.hub_id(), context.now());
+    let finished = finished(context, checked).await?;
+    let operations: Vec<_> = checked.operations().iter().cloned().map(Arc::new).collect();
+    context
+        .ledger
+        .update(|state, update| {
+            let progress = || ProgressRecord::in_batch(Status::Delivered, batch.index);
+            let mut members = Vec::with_capacity(operations.len());
+            for ((operation, id), finished) in operations.iter().zip(checked.ids()).zip(&finished) {
+                let known = state.entry_of(id).or(finished.as_ref());
+                members.push(match known {
+                    Some(entry) => {
+                        update.progress(entry, progress(), Some(hub), now);
+                        entry.number
+                    }
+                    None => {
+                        let packed = encode_operations(std::slice::from_ref(operation.as_ref()))
+                            .map_err(|error| CoordinatorError::HubLog(error.to_string()))?;
+                        let record = JournalRecord { id: *id, operation: packed.into(), submitted_at: now };
+                        update.event(*id, Status::Delivered.as_str(), Some(hub), Some(batch.index), now);
+                        update.admit(&record, operation.clone(), progress())
+                    }
+                });
+            }
+            batch.members = members;
+            update.extend(body, Extension { version, operations: operations.clone() });
+            update.batch(batch);
+            Ok(())
+        })
+        .await
+}
+
+/// For each operation its entry, where it is not under way but on disk: rejected here, and taken by the hub all the same.
+async fn finished(context: &Context, checked: &Checked) -> Result<Vec<Option<Entry>>, CoordinatorError> {
+    let ids = checked.ids().to_vec();
+    let entries = context.ledger.read(move |store| {
+        let entry = |id: &alloy::primitives::B256| {
+            let (Some(number), Some(progress)) = (queries::number(store, *id)?, queries::progress(store, *id)?) else {
+                return Ok(None);
+            };
+            load_entry(store, number, progress).map(Some).map_err(|error| match error {
+                LoadError::Ledger(error) => error,
+                other => LedgerError::Corrupt { table: crate::store::tables::JOURNAL, detail: other.to_string() },
+            })
+        };
+        ids.iter().map(entry).collect::<Result<Vec<_>, LedgerError>>()
+    });
+    Ok(entries.await?)
+}

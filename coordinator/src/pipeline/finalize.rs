@@ -1,0 +1,238 @@
+//! In: the hub's final blocks, and each spoke's newest. Out: batches that are final, and what each chain has confirmed. Sets
+//! `finalized`; and, of roots, `relayed` and `reported`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use hypha_chain::follow::{Follower, Step};
+use hypha_chain::ports::Log;
+use hypha_protocol::contracts::IRootHub::{BatchApplied, Confirmed, Diverged};
+use hypha_protocol::contracts::IRootVerifier::RootUpdated;
+use hypha_protocol::status::{RootStatus, Status};
+
+use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
+use crate::context::{Context, Link};
+use crate::error::CoordinatorError;
+use crate::state::{Entry, State};
+use crate::store::{
+    BatchRecord, BatchState, ChainRecord, LedgerError, Milestone, ProgressRecord, Update, queries, tables,
+};
+
+/// What a step of the hub's final blocks says.
+#[derive(Default)]
+struct Finals {
+    applied: Vec<BatchApplied>,
+    confirmed: Vec<(u64, Milestone)>,
+}
+
+/// Follows the hub's final blocks.
+///
+/// # Errors
+/// Those of the hub, of which many go away by themselves; and of the store.
+pub async fn finalize(context: &Context, follower: &Follower) -> Result<(), CoordinatorError> {
+    for _ in 0..STEPS_PER_ROUND {
+        let Some(step) = next_step(&context.hub, follower).await? else { return Ok(()) };
+        let mut finals = Finals::default();
+        for log in step.added.iter().flat_map(|(_, logs)| logs) {
+            read_log(context, log, &mut finals).await?;
+        }
+        if !take(context, finals, step).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn read_log(context: &Context, log: &Log, finals: &mut Finals) -> Result<(), CoordinatorError> {
+    if let Some(applied) = decode::<BatchApplied>(log)? {
+        finals.applied.push(applied);
+    } else if let Some(confirmed) = decode::<Confirmed>(log)? {
+        let chain_id = u64::try_from(confirmed.chainId).unwrap_or(u64::MAX);
+        finals.confirmed.push((chain_id, milestone(context, &context.hub, log, confirmed.index).await));
+    } else if let Some(diverged) = decode::<Diverged>(log)? {
+        tracing::error!(chain = %diverged.chainId, index = diverged.index, "a spoke says another root than the hub");
+    }
+    Ok(())
+}
+
+/// Takes a step, unless it is ahead of what `deliver` has seen; then it comes again. Gives whether it was taken.
+async fn take(context: &Context, finals: Finals, step: Step) -> Result<bool, CoordinatorError> {
+    let (hub, now) = (context.hub_id(), context.now());
+    context
+        .ledger
+        .update(|state, update| {
+            if !finals.applied.iter().all(|applied| is_delivered(state, applied)) {
+                return Ok(false);
+            }
+            update.also(step.cursor);
+            let last = finals.applied.iter().map(|applied| applied.index).max();
+            let final_index = last.unwrap_or(0).max(state.final_index());
+            let confirmed = confirmations(state, update, &finals, hub, final_index, now);
+            for applied in &finals.applied {
+                if let Some(batch) = state.batches.get(&applied.index) {
+                    let final_at = batch.final_at.or(Some(now));
+                    update.batch(BatchRecord { state: BatchState::Final, final_at, ..batch.clone() });
+                }
+            }
+            finalize_members(state, update, hub, final_index, &confirmed, now);
+            Ok(true)
+        })
+        .await
+}
+
+/// Whether the batch is here as the hub has it. Batches that are over are not in memory any more.
+fn is_delivered(state: &State, applied: &BatchApplied) -> bool {
+    match state.batches.get(&applied.index) {
+        Some(batch) => batch.state >= BatchState::Delivered && batch.batch_chain == applied.batchChain,
+        None => applied.index <= state.final_index(),
+    }
+}
+
+/// Writes what was confirmed, and gives the confirmed index of every chain as it is then.
+fn confirmations(
+    state: &State,
+    update: &mut Update,
+    finals: &Finals,
+    hub: u64,
+    final_index: u64,
+    now: u64,
+) -> BTreeMap<u64, u64> {
+    let mut confirmed: BTreeMap<u64, u64> =
+        state.chains.iter().map(|(chain_id, view)| (*chain_id, view.record.confirmed_index)).collect();
+    for (chain_id, milestone) in &finals.confirmed {
+        let before = confirmed.get(chain_id).copied().unwrap_or(0);
+        if milestone.index > before {
+            update.reported(*chain_id, milestone);
+            let reached = before + 1..=milestone.index;
+            tell(state, update, *chain_id, reached, RootStatus::Reported, now);
+            confirmed.insert(*chain_id, milestone.index);
+        }
+    }
+    confirmed.insert(hub, final_index);
+    for (chain_id, view) in &state.chains {
+        let confirmed_index = confirmed[chain_id];
+        if confirmed_index != view.record.confirmed_index {
+            update.chain(*chain_id, ChainRecord { confirmed_index, ..view.record.clone() });
+        }
+    }
+    confirmed
+}
+
+/// Members of final batches of which every concerned spoke has confirmed the batch.
+fn finalize_members(
+    state: &State,
+    update: &mut Update,
+    hub: u64,
+    final_index: u64,
+    confirmed: &BTreeMap<u64, u64>,
+    now: u64,
+) {
+    for (index, batch) in state.batches.range(..=final_index) {
+        for entry in members(state, batch) {
+            let reached = |chain_id| confirmed.get(&chain_id).is_some_and(|confirmed| confirmed >= index);
+            if entry.progress.status == Status::Delivered && state.concerned(entry, hub).all(reached) {
+                let progress = ProgressRecord { ended_at: Some(now), ..ProgressRecord::in_batch(Status::Finalized, *index) };
+                update.progress(entry, progress, None, now);
+            }
+        }
+    }
+}
+
+fn members<'state>(state: &'state State, batch: &'state BatchRecord) -> impl Iterator<Item = &'state Entry> {
+    batch.members.iter().filter_map(|number| state.entries.get(number))
+}
+
+/// Tells those who follow that a root with their operation came this far on a spoke that it concerns.
+fn tell(
+    state: &State,
+    update: &mut Update,
+    chain_id: u64,
+    reached: RangeInclusive<u64>,
+    status: RootStatus,
+    now: u64,
+) {
+    if reached.is_empty() {
+        return;
+    }
+    for (index, batch) in state.batches.range(reached) {
+        for entry in members(state, batch).filter(|entry| entry.domains().contains(&chain_id)) {
+            update.event(entry.id, status.as_str(), Some(chain_id), Some(*index), now);
+        }
+    }
+}
+
+/// Follows a spoke's newest blocks.
+///
+/// # Errors
+/// Those of the spoke, of which many go away by themselves; and of the store.
+pub async fn follow_spoke(context: &Context, spoke: &Link, follower: &Follower) -> Result<(), CoordinatorError> {
+    for _ in 0..STEPS_PER_ROUND {
+        let Some(step) = next_step(spoke, follower).await? else { return Ok(()) };
+        if step.removed.is_empty() {
+            take_roots(context, spoke, step).await?;
+        } else {
+            take_back_roots(context, spoke, step).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), CoordinatorError> {
+    let mut moves = Vec::new();
+    for log in step.added.iter().flat_map(|(_, logs)| logs) {
+        if let Some(moved) = decode::<RootUpdated>(log)? {
+            let milestone = milestone(context, spoke, log, moved.index).await;
+            moves.push((moved.newRoot, milestone));
+        }
+    }
+    let (chain_id, now) = (spoke.config.chain_id, context.now());
+    context
+        .ledger
+        .update(|state, update| {
+            update.also(step.cursor);
+            let Some(view) = state.chains.get(&chain_id) else { return Ok::<_, LedgerError>(()) };
+            let mut record = view.record.clone();
+            for (root, milestone) in &moves {
+                update.relayed(chain_id, milestone);
+                tell(state, update, chain_id, record.index + 1..=milestone.index, RootStatus::Relayed, now);
+                record = ChainRecord { index: milestone.index, root: *root, updated_at: Some(now), ..record };
+            }
+            if !moves.is_empty() {
+                update.chain(chain_id, record);
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}
+
+/// Milestones read at a time after a reorg: what attestors have not seen final is far less.
+const MILESTONES: usize = 1_024;
+
+/// A reorg of a spoke: milestones in its blocks are gone. Only such above the confirmed index can be, attestors sign final
+/// blocks only.
+async fn take_back_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), CoordinatorError> {
+    let chain_id = spoke.config.chain_id;
+    let confirmed = context.ledger.state().chains.get(&chain_id).map_or(0, |view| view.record.confirmed_index);
+    let (kept, gone): (Vec<_>, Vec<_>) = context
+        .ledger
+        .read(move |store| queries::milestones(store, tables::RELAYED, chain_id, confirmed, MILESTONES))
+        .await?
+        .into_iter()
+        .partition(|milestone| step.removed.iter().all(|block| block.hash != milestone.block_hash));
+    let now = context.now();
+    context
+        .ledger
+        .update(|state, update| {
+            gone.iter().for_each(|milestone| update.not_relayed(chain_id, milestone.index));
+            let index = kept.last().map_or(confirmed, |milestone| milestone.index);
+            let root = state.version(index).map(|version| version.root);
+            if let (Some(view), Some(root)) = (state.chains.get(&chain_id), root) {
+                update.chain(chain_id, ChainRecord { index, root, updated_at: Some(now), ..view.record.clone() });
+            }
+            update.also(step.cursor);
+            Ok::<_, LedgerError>(())
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! The stages, in the order in which an operation goes through them.
+
+pub mod admit;
+pub mod batch;
+pub mod commit;
+pub mod deliver;
+pub mod finalize;
+
+mod adopt;
+mod follow;
+mod rollback;

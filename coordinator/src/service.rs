@@ -1,0 +1,216 @@
+//! Puts the coordinator together and runs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::sol_types::SolCall;
+use hypha_chain::config::ChainConfig;
+use hypha_chain::ports::{BlockTag, Call, Chain, Clock, Store};
+use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
+use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
+use hypha_protocol::contracts::IRootHub;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api};
+use crate::config::{BatchConfig, ConfigError, CoordinatorConfig, LimitsConfig};
+use crate::context::{Context, Link, is_hub, separator};
+use crate::error::CoordinatorError;
+use crate::pipeline::admit::{self, Desk};
+use crate::store::load::{is_new_chain, load};
+use crate::store::{IdentityRecord, Ledger, LedgerError};
+use crate::{driver, metrics};
+
+/// Pause between attempts to reach the hub at start.
+const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where the transactions to the hub are kept.
+const SUBMIT_TABLES: SubmitTables =
+    SubmitTables { queued: "submit-queued", open: "submit-open", done: "submit-done" };
+
+/// Everything outside the process, and the key.
+pub struct Ports {
+    /// The disk.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Each chain with its configuration; exactly one is the hub.
+    pub chains: Vec<(ChainConfig, Arc<dyn Chain>)>,
+    /// The sequencer's key.
+    pub signer: PrivateKeySigner,
+}
+
+/// The running coordinator.
+pub struct Service {
+    context: Arc<Context>,
+    api: Arc<Api>,
+    tasks: JoinSet<Result<(), CoordinatorError>>,
+    shutdown: CancellationToken,
+}
+
+impl Service {
+    /// Reads the store, asks the hub what it is and which spokes it has, and starts the stages. Waits for a hub that does not
+    /// answer.
+    ///
+    /// # Errors
+    /// When the store, the configuration or the hub do not fit each other.
+    pub async fn start(
+        batch: BatchConfig,
+        limits: LimitsConfig,
+        ports: Ports,
+        shutdown: CancellationToken,
+    ) -> Result<Self, CoordinatorError> {
+        metrics::install();
+        let context = Arc::new(context(batch, limits, &ports).await?);
+        reach_hub(&context, &shutdown).await?;
+        let (desk, admissions) = Desk::new();
+        let tables = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
+        let Ports { store, clock, signer, .. } = ports;
+        let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, tables);
+        let mut tasks = JoinSet::new();
+        let writer = admit::write_admissions(context.clone(), admissions);
+        tasks.spawn(async { Ok(writer.await) });
+        tasks.spawn(driver::sequence(context.clone(), submitter, shutdown.clone()));
+        tasks.spawn(driver::follow_hub(context.clone(), shutdown.clone()));
+        for spoke in &context.spokes {
+            tasks.spawn(driver::follow_spoke(context.clone(), spoke.clone(), shutdown.clone()));
+        }
+        let api = Arc::new(Api::new(context.clone(), desk, shutdown.clone()));
+        Ok(Self { context, api, tasks, shutdown })
+    }
+
+    /// The HTTP API.
+    pub fn router(&self) -> axum::Router {
+        api::router(self.api.clone())
+    }
+
+    /// What the parts of this coordinator share.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Waits until every stage has ended, after `shutdown` or after one failed; then all end.
+    ///
+    /// # Errors
+    /// That of the stage that failed first.
+    pub async fn join(self) -> Result<(), CoordinatorError> {
+        let Self { context, api, mut tasks, shutdown } = self;
+        // The writer of admissions ends when no desk is left.
+        drop((context, api));
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|_| Err(CoordinatorError::ShuttingDown));
+            if let Err(error) = ended {
+                tracing::error!(%error, "a stage failed");
+                shutdown.cancel();
+                outcome = outcome.and(Err(error));
+            }
+        }
+        outcome
+    }
+}
+
+async fn context(batch: BatchConfig, limits: LimitsConfig, ports: &Ports) -> Result<Context, CoordinatorError> {
+    let link = |(config, chain): &(ChainConfig, Arc<dyn Chain>)| Link { config: config.clone(), chain: chain.clone() };
+    let (hubs, spokes): (Vec<_>, Vec<_>) = ports.chains.iter().map(link).partition(|link| is_hub(&link.config));
+    let count = hubs.len();
+    let [hub] = <[Link; 1]>::try_from(hubs).map_err(|_| ConfigError::Hubs(count))?;
+    let (hub_id, verifier) = (hub.config.chain_id, hub.config.verifier);
+    let ids: Vec<u64> = ports.chains.iter().map(|(config, _)| config.chain_id).collect();
+    let (store, keep) = (ports.store.clone(), limits.versions);
+    let loading = tokio::task::spawn_blocking(move || load(store.as_ref(), hub_id, verifier, &ids, keep));
+    let state = loading.await.map_err(|_| CoordinatorError::ShuttingDown)??;
+    if let Some(guard) = &state.guard {
+        tracing::error!(reason = guard.reason, "the guard is set: nothing is written");
+    }
+    tracing::info!(index = state.head().index, root = %state.head().root, "state rebuilt");
+    Ok(Context {
+        ledger: Ledger::new(ports.store.clone(), state),
+        clock: ports.clock.clone(),
+        hub,
+        spokes,
+        batch,
+        limits,
+        separator: separator(hub_id, verifier),
+    })
+}
+
+/// Asks the hub for its identity, its time and its spokes, until it answers.
+async fn reach_hub(context: &Context, shutdown: &CancellationToken) -> Result<(), CoordinatorError> {
+    loop {
+        match ask_hub(context).await {
+            Err(CoordinatorError::Chain { error, .. }) if error.is_retryable() => {
+                tracing::warn!(%error, "waiting for the hub");
+            }
+            answer => return answer,
+        }
+        tokio::select! {
+            () = context.clock.sleep(START_PAUSE) => {}
+            () = shutdown.cancelled() => return Err(CoordinatorError::ShuttingDown),
+        }
+    }
+}
+
+async fn ask_hub(context: &Context) -> Result<(), CoordinatorError> {
+    let hub = &context.hub;
+    let chain_id = hub.config.chain_id;
+    let failed = |error| CoordinatorError::Chain { chain_id, error };
+    check_identity(&context.ledger, hub).await?;
+    let head = hub.chain.block(BlockTag::Latest).await.map_err(failed)?;
+    let call = Call {
+        from: alloy::primitives::Address::ZERO,
+        to: hub.config.verifier,
+        data: IRootHub::spokeChainsCall {}.abi_encode().into(),
+    };
+    let answer = hub.chain.call(call, BlockTag::Latest).await.map_err(failed)?;
+    let spokes = IRootHub::spokeChainsCall::abi_decode_returns(&answer)
+        .map_err(|error| CoordinatorError::HubLog(format!("spokeChains: {error}")))?;
+    context.ledger.observe(|state| {
+        state.domains = spokes.iter().filter_map(|id| u64::try_from(*id).ok()).collect();
+        state.domains.insert(chain_id);
+        state.hub_time = head.map_or(0, |block| block.time);
+    });
+    Ok(())
+}
+
+/// Compares a chain with the one that the store was begun with; the first time, remembers it.
+pub(crate) async fn check_identity(ledger: &Ledger, link: &Link) -> Result<(), CoordinatorError> {
+    let failed = |error| CoordinatorError::Chain { chain_id: link.config.chain_id, error };
+    let (chain_id, genesis) = link.chain.identity().await.map_err(failed)?;
+    let record = IdentityRecord { chain_id, genesis, verifier: link.config.verifier.to_string() };
+    let (store, found) = (ledger.store().clone(), record.clone());
+    let is_new = tokio::task::spawn_blocking(move || is_new_chain(store.as_ref(), &found)).await;
+    if is_new.map_err(|_| CoordinatorError::ShuttingDown)?? {
+        ledger
+            .update(|_, update| {
+                update.identity(&record);
+                Ok::<_, LedgerError>(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Runs the coordinator until `shutdown`.
+///
+/// # Errors
+/// When it cannot start, or a stage failed for good.
+pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Result<(), CoordinatorError> {
+    config.validate()?;
+    let signer = config.key.signer().map_err(ConfigError::from)?;
+    let mut chains = Vec::with_capacity(config.chains.len());
+    for chain in &config.chains {
+        let failed = |error| CoordinatorError::Chain { chain_id: chain.chain_id, error };
+        chains.push((chain.clone(), chain.chain().map_err(failed)?));
+    }
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
+    let store = Arc::new(RedbStore::open(&config.store)?);
+    let ports = Ports { store, clock: Arc::new(SystemClock), chains, signer };
+    let service = Service::start(config.batch, config.limits, ports, shutdown.clone()).await?;
+    tracing::info!(%address, "listening");
+    let served = hypha_chain::http::serve(listener, service.router(), shutdown.clone().cancelled_owned());
+    let ((), outcome) = tokio::join!(served, service.join());
+    outcome
+}

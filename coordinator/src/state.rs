@@ -1,0 +1,268 @@
+//! What the coordinator holds in memory: versions of the tree, the notes in its head, and the operations and batches
+//! that are under way. All of it is rebuilt from the store at start.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use alloy::primitives::B256;
+use hypha_protocol::ids::{resource_id, word};
+use hypha_protocol::operations::Operation;
+use hypha_protocol::status::Status;
+use hypha_tree::{Root, Tree};
+
+use crate::notes::Notes;
+use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord};
+
+/// The tree after one batch.
+#[derive(Clone)]
+pub struct Version {
+    /// Number of the root.
+    pub index: u64,
+    /// The root.
+    pub root: B256,
+    /// The batch chain.
+    pub batch_chain: B256,
+    /// The tree itself.
+    pub tree: Tree,
+}
+
+impl Version {
+    /// Index 0: the empty tree.
+    pub fn genesis(batch_chain: B256) -> Self {
+        let tree = Tree::new();
+        Self { index: 0, root: word(tree.root()), batch_chain, tree }
+    }
+}
+
+/// An operation under way.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Admission number.
+    pub number: u64,
+    /// Content hash.
+    pub id: B256,
+    /// The operation.
+    pub operation: Arc<Operation>,
+    /// Bytes that it takes in a batch.
+    pub size: usize,
+    /// Unix milliseconds.
+    pub submitted_at: u64,
+    /// How far it has come.
+    pub progress: ProgressRecord,
+}
+
+impl Entry {
+    /// Chain ids of the notes it spends and creates.
+    pub fn domains(&self) -> BTreeSet<u64> {
+        let domain = |id: alloy::primitives::U256| u64::try_from(id).unwrap_or(u64::MAX);
+        match &*self.operation {
+            Operation::Transfer(transfer) => {
+                let inputs = transfer.inputs.iter().map(|input| domain(input.domainId));
+                inputs.chain(transfer.outputs.iter().map(|output| domain(output.domainId))).collect()
+            }
+            Operation::Issue(issue) => BTreeSet::from([domain(issue.resource.domainId)]),
+        }
+    }
+
+    /// Whether it still waits for the tree to take it, so that it holds a claim on its inputs and outputs.
+    fn is_open(&self) -> bool {
+        matches!(self.progress.status, Status::Admitted | Status::Batched)
+    }
+}
+
+/// Where a chain stands, as far as seen.
+#[derive(Clone, Debug)]
+pub struct ChainView {
+    /// What is also on disk.
+    pub record: ChainRecord,
+    /// Height of its newest block.
+    pub head: Option<u64>,
+    /// Height of its newest final block.
+    pub last_final: Option<u64>,
+    /// What went wrong when it was last asked; `None` after a success.
+    pub error: Option<String>,
+}
+
+/// Everything in memory.
+pub struct State {
+    /// Notes in the head of the tree.
+    pub notes: Notes,
+    /// Operations under way, by admission number.
+    pub entries: BTreeMap<u64, Entry>,
+    /// Batches that are not final, or have members that are not finalized.
+    pub batches: BTreeMap<u64, BatchRecord>,
+    /// Every configured chain.
+    pub chains: BTreeMap<u64, ChainView>,
+    /// Domains in which notes may be created: the hub and its registered spokes.
+    pub domains: BTreeSet<u64>,
+    /// Time of the hub's newest block, Unix seconds.
+    pub hub_time: u64,
+    /// Set when the writers have stopped.
+    pub guard: Option<Guard>,
+    /// What the sequence of batches waits for, when it does.
+    pub trouble: Option<String>,
+    pub(crate) next_number: u64,
+    pub(crate) next_sequence: u64,
+    ids: HashMap<B256, u64>,
+    claims: HashMap<B256, u64>,
+    promised: HashMap<B256, u64>,
+    admitted: BTreeSet<u64>,
+    versions: BTreeMap<u64, Version>,
+    final_index: u64,
+    keep: usize,
+}
+
+impl State {
+    /// The state before the first operation; `keep` versions of the tree are kept.
+    pub(crate) fn new(genesis: Version, keep: usize) -> Self {
+        Self {
+            notes: Notes::default(),
+            entries: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            domains: BTreeSet::new(),
+            hub_time: 0,
+            guard: None,
+            trouble: None,
+            next_number: 1,
+            next_sequence: 1,
+            ids: HashMap::new(),
+            claims: HashMap::new(),
+            promised: HashMap::new(),
+            admitted: BTreeSet::new(),
+            versions: BTreeMap::from([(genesis.index, genesis)]),
+            final_index: 0,
+            keep,
+        }
+    }
+
+    /// The newest version of the tree.
+    pub fn head(&self) -> &Version {
+        self.versions.last_key_value().expect("a version is never removed without a newer one, or an older one, left").1
+    }
+
+    /// The version with this index, if it is kept.
+    pub fn version(&self, index: u64) -> Option<&Version> {
+        self.versions.get(&index)
+    }
+
+    /// The root at index 0.
+    pub fn genesis_root(&self) -> B256 {
+        word(Root::EMPTY)
+    }
+
+    /// The newest index that is final on the hub.
+    pub fn final_index(&self) -> u64 {
+        self.final_index
+    }
+
+    /// The newest index that is mined on the hub, as far as this coordinator knows the batch.
+    pub fn delivered_index(&self) -> u64 {
+        let waiting = self.batches.values().find(|batch| batch.state < BatchState::Delivered);
+        waiting.map_or(self.head().index, |batch| batch.index - 1)
+    }
+
+    /// An operation under way, by its id.
+    pub fn entry_of(&self, id: &B256) -> Option<&Entry> {
+        self.ids.get(id).and_then(|number| self.entries.get(number))
+    }
+
+    /// The operation that wants to spend this note and is not in the tree yet.
+    pub fn claimant(&self, input: &B256) -> Option<&Entry> {
+        self.claims.get(input).and_then(|number| self.entries.get(number))
+    }
+
+    /// The operation that will create this note and is not in the tree yet.
+    pub fn promiser(&self, output: &B256) -> Option<&Entry> {
+        self.promised.get(output).and_then(|number| self.entries.get(number))
+    }
+
+    /// Operations that wait for a batch, in order of admission.
+    pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.admitted.iter().filter_map(|number| self.entries.get(number))
+    }
+
+    /// How many operations wait for a batch.
+    pub fn queue_depth(&self) -> usize {
+        self.admitted.len()
+    }
+
+    /// Chains other than the hub and this operation's, that must confirm its batch before it is finalized.
+    pub fn concerned<'entry>(&'entry self, entry: &Entry, hub: u64) -> impl Iterator<Item = u64> + 'entry {
+        entry.domains().into_iter().filter(move |domain| *domain != hub && self.domains.contains(domain))
+    }
+
+    /// Sets an operation; one that is finalized or rejected is dropped, the store has it.
+    pub(crate) fn put_entry(&mut self, entry: Entry) {
+        self.release(entry.number);
+        if matches!(entry.progress.status, Status::Finalized | Status::Rejected) {
+            self.ids.remove(&entry.id);
+            self.entries.remove(&entry.number);
+            return;
+        }
+        self.ids.insert(entry.id, entry.number);
+        if entry.is_open() {
+            self.claims.extend(entry.operation.input_ids().into_iter().map(|id| (id, entry.number)));
+            let created = entry.operation.created();
+            self.promised.extend(created.iter().map(|resource| (resource_id(resource), entry.number)));
+        }
+        if entry.progress.status == Status::Admitted {
+            self.admitted.insert(entry.number);
+        }
+        self.entries.insert(entry.number, entry);
+    }
+
+    /// Frees what an operation claims.
+    fn release(&mut self, number: u64) {
+        self.admitted.remove(&number);
+        let Some(entry) = self.entries.get(&number) else { return };
+        for input in entry.operation.input_ids() {
+            if self.claims.get(&input) == Some(&number) {
+                self.claims.remove(&input);
+            }
+        }
+        for resource in entry.operation.created() {
+            let id = resource_id(&resource);
+            if self.promised.get(&id) == Some(&number) {
+                self.promised.remove(&id);
+            }
+        }
+    }
+
+    /// Sets a batch. Final ones go once no member is under way.
+    pub(crate) fn put_batch(&mut self, batch: BatchRecord) {
+        if batch.state == BatchState::Final {
+            self.final_index = self.final_index.max(batch.index);
+        }
+        self.batches.insert(batch.index, batch);
+    }
+
+    /// Drops the batches that are over: final, and all members finalized.
+    pub(crate) fn drop_finished(&mut self) {
+        let entries = &self.entries;
+        self.batches.retain(|_, batch| {
+            batch.state != BatchState::Final || batch.members.iter().any(|number| entries.contains_key(number))
+        });
+    }
+
+    /// Puts a version on top of the head.
+    pub(crate) fn extend<'op>(&mut self, version: Version, operations: impl IntoIterator<Item = &'op Operation>) {
+        self.notes.apply(version.index, operations);
+        self.versions.insert(version.index, version);
+        while self.versions.len() > self.keep.max(1) {
+            match self.versions.first_key_value() {
+                // A lost batch goes back to the version before it, so none that can still be needed goes.
+                Some((index, _)) if *index < self.final_index => self.versions.pop_first(),
+                _ => break,
+            };
+        }
+    }
+
+    /// Takes back the head, whose operations these are.
+    pub(crate) fn retract<'op>(&mut self, operations: impl IntoIterator<Item = &'op Operation>) {
+        self.notes.undo(operations);
+        if self.versions.len() > 1 {
+            self.versions.pop_last();
+        }
+    }
+}

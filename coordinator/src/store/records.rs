@@ -1,0 +1,163 @@
+//! The rows, as they are on disk: JSON, so that an operator can read a store with no tool of ours.
+
+use alloy::primitives::{B256, Bytes};
+use hypha_protocol::status::Status;
+use serde::{Deserialize, Serialize};
+
+/// An operation as it was admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// Content hash.
+    pub id: B256,
+    /// The packed bytes of a batch that holds only this operation, signatures and all.
+    pub operation: Bytes,
+    /// Unix milliseconds.
+    pub submitted_at: u64,
+}
+
+/// Why an operation was rejected after it had been admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// The code that the API would have answered with.
+    pub code: String,
+    /// One sentence for a person.
+    pub detail: String,
+}
+
+/// How far an operation has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressRecord {
+    /// The status word.
+    pub status: Status,
+    /// The batch that carries it, from `batched` on.
+    pub index: Option<u64>,
+    /// Unix milliseconds at which it was finalized or rejected.
+    pub ended_at: Option<u64>,
+    /// Why, when rejected.
+    pub rejection: Option<Rejection>,
+}
+
+impl ProgressRecord {
+    /// Waiting for a batch.
+    pub fn admitted() -> Self {
+        Self { status: Status::Admitted, index: None, ended_at: None, rejection: None }
+    }
+
+    /// Carried by the batch `index`.
+    pub fn in_batch(status: Status, index: u64) -> Self {
+        Self { status, index: Some(index), ended_at: None, rejection: None }
+    }
+
+    /// Refused for good.
+    pub fn rejected(rejection: Rejection, at: u64) -> Self {
+        Self { status: Status::Rejected, index: None, ended_at: Some(at), rejection: Some(rejection) }
+    }
+}
+
+/// Where and when something was seen on a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// The index that was reached.
+    pub index: u64,
+    /// Unix milliseconds at which the coordinator saw it.
+    pub at: u64,
+    /// The transaction.
+    pub tx: B256,
+    /// Height of its block.
+    pub block: u64,
+    /// Hash of its block.
+    pub block_hash: B256,
+    /// Gas that the transaction used, where known.
+    pub gas: Option<u64>,
+}
+
+/// How far a batch has come; its members' statuses follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchState {
+    /// Its members are chosen.
+    Batched,
+    /// Its bytes are durable and a version of the tree carries it.
+    Committed,
+    /// Mined on the hub.
+    Delivered,
+    /// Final on the hub.
+    Final,
+}
+
+/// A batch, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRecord {
+    /// The index it takes the roots to.
+    pub index: u64,
+    /// How far it has come.
+    pub state: BatchState,
+    /// Admission numbers of its operations, in their order.
+    pub members: Vec<u64>,
+    /// The root before.
+    pub old_root: B256,
+    /// The root after; zero until committed.
+    pub root: B256,
+    /// The batch chain after; zero until committed.
+    pub batch_chain: B256,
+    /// Whether somebody else brought it to the hub, so that this coordinator has no transaction for it.
+    pub foreign: bool,
+    /// How many transactions were given up for it; part of the id of the next one.
+    pub attempt: u32,
+    /// Unix milliseconds of `batched`.
+    pub batched_at: u64,
+    /// Unix milliseconds of `committed`.
+    pub committed_at: Option<u64>,
+    /// Where it was mined.
+    pub delivered: Option<Milestone>,
+    /// Unix milliseconds at which it was seen to be final on the hub.
+    pub final_at: Option<u64>,
+}
+
+/// The bytes of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchBody {
+    /// Packed operations.
+    pub operations: Bytes,
+    /// Order of the touched keys and their multiproof.
+    pub witness: Bytes,
+}
+
+/// Something that happened to an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// The operation.
+    pub transfer: B256,
+    /// The status word, of the operation or of its root on a spoke.
+    pub status: String,
+    /// The chain on which it happened, where it happened on one.
+    pub chain_id: Option<u64>,
+    /// The batch, where there is one.
+    pub index: Option<u64>,
+    /// Unix milliseconds.
+    pub at: u64,
+}
+
+/// Where the verifier of a chain stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainRecord {
+    /// Its latest index, as far as seen.
+    pub index: u64,
+    /// The root at that index.
+    pub root: B256,
+    /// Unix milliseconds at which that was seen.
+    pub updated_at: Option<u64>,
+    /// The highest index that the hub has confirmed for it, seen at the hub's finality; for the hub its own final index.
+    pub confirmed_index: u64,
+}
+
+/// Which chain this store belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRecord {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of its first block.
+    pub genesis: B256,
+    /// The verifier contract that is followed.
+    pub verifier: String,
+}
