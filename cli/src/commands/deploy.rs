@@ -1,0 +1,86 @@
+//! `hypha deploy`: puts the contracts of a plan on its chains.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::deploy::{self, Task, plan::Plan};
+use crate::deployment::Deployment;
+use crate::exit::CliError;
+use crate::keys::KeySource;
+use crate::output::{Table, print, progress};
+use crate::settings::{Common, Settings, read_toml};
+
+/// Deploy the contracts of a plan
+///
+/// Running it again is harmless: contracts that stand already are kept. The deployer signs with HYPHA_KEY or --keystore
+/// and pays on every chain.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  HYPHA_KEY=… hypha deploy --plan plan.toml --out deployment.json
+
+A plan:
+  sequencers = [\"0x…\"]
+  liveness_window_s = 86400
+  attestors = [\"0x…\", \"0x…\", \"0x…\"]
+  threshold = 2
+  attestors_expire_at = 2000000000
+  # owner = \"0x…\"        governance, when it is not the deployer
+  # salt = \"second\"      other addresses for a second deployment
+  [hub]
+  chain_id = 31337
+  name = \"hub\"
+  rpc = \"http://127.0.0.1:8545\"
+  # nullifier_cache = true
+  [[spokes]]
+  chain_id = 31338
+  name = \"spoke-1\"
+  rpc = \"http://127.0.0.1:8546\"
+  # attested = true")]
+pub(crate) struct DeployArgs {
+    /// Deployment plan (TOML)
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// Where the outcome is written; an earlier outcome there is taken into account
+    #[arg(long, value_name = "FILE", default_value = "deployment.json")]
+    out: PathBuf,
+    /// Forge's output folder
+    #[arg(long, value_name = "FOLDER", default_value = "out", env = "HYPHA_ARTIFACTS")]
+    artifacts: PathBuf,
+    #[command(flatten)]
+    key: KeySource,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Deploys, writes the outcome and prints it.
+pub(crate) async fn run(args: &DeployArgs) -> Result<(), CliError> {
+    let settings = Settings::load(&args.common)?;
+    let plan: Plan = read_toml(&args.plan)?;
+    let task = Task {
+        plan: &plan,
+        artifacts: &args.artifacts,
+        signer: args.key.signer(&settings)?,
+        earlier: if args.out.exists() { Some(Deployment::read(&args.out)?) } else { None },
+        patience: settings.timeout,
+        progress: &|line| progress(line),
+    };
+    let deployment = deploy::deploy(&task).await?;
+    deployment.write(&args.out)?;
+    if settings.json {
+        print(serde_json::to_string(&deployment).map_err(|error| CliError::Failed(error.into()))?);
+        return Ok(());
+    }
+    let mut table = Table::new(&["CHAIN", "NAME", "VERIFIER", "FACT VERIFIER", "BLOCK"]);
+    for chain in &deployment.chains {
+        table.row([
+            chain.chain_id.to_string(),
+            chain.name.clone(),
+            chain.verifier.to_string(),
+            chain.fact_verifier.to_string(),
+            chain.block.to_string(),
+        ]);
+    }
+    print(table);
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub(crate) mod deploy;
+pub(crate) mod issue;
+pub(crate) mod prove;
+pub(crate) mod resources;
+pub(crate) mod service;
+pub(crate) mod status;
+pub(crate) mod submit;
+pub(crate) mod transfer;
+pub(crate) mod verify;

@@ -1,0 +1,135 @@
+//! The deployment plan: which contracts are to stand on which chains.
+
+use std::collections::BTreeSet;
+
+use alloy::primitives::Address;
+use hypha_chain::config::RpcUrl;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::CliError;
+
+/// The plan file (TOML).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    /// Governance of all contracts. The deployer when not given; another one still has to accept the ownership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Address>,
+    /// Who applies batches.
+    pub(crate) sequencers: Vec<Address>,
+    /// Seconds without a sequencer's batch after which anyone may apply one.
+    pub(crate) liveness_window_s: u64,
+    /// Who attests facts.
+    pub(crate) attestors: Vec<Address>,
+    /// How many of them must agree; more than half.
+    pub(crate) threshold: u64,
+    /// Until when the set of attestors is good, Unix seconds.
+    pub(crate) attestors_expire_at: u64,
+    /// Any text: another one gives other addresses, for a second deployment of the same plan.
+    #[serde(default)]
+    pub(crate) salt: String,
+    /// The primary chain.
+    pub(crate) hub: PlannedChain,
+    /// All others.
+    pub(crate) spokes: Vec<PlannedChain>,
+}
+
+/// One chain of the plan.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedChain {
+    /// EIP-155 chain id.
+    pub(crate) chain_id: u64,
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its node.
+    pub(crate) rpc: RpcUrl,
+    /// Whether the spoke takes attested roots without their batches. For spokes only.
+    #[serde(default)]
+    pub(crate) attested: bool,
+    /// Whether each nullifier is also marked in storage. Not on attested spokes.
+    #[serde(default)]
+    pub(crate) nullifier_cache: bool,
+}
+
+impl Plan {
+    /// All chains, the hub first.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &PlannedChain> {
+        std::iter::once(&self.hub).chain(&self.spokes)
+    }
+
+    /// Refuses a plan whose contracts would refuse to be built, before anything is sent.
+    pub(crate) fn validate(&self) -> Result<(), CliError> {
+        let refuse = |why: String| Err(CliError::Usage(format!("the plan: {why}")));
+        let mut seen = BTreeSet::new();
+        for chain in self.chains() {
+            if chain.chain_id == 0 || !seen.insert(chain.chain_id) {
+                return refuse(format!("chain {} is zero or there twice", chain.chain_id));
+            }
+            if chain.attested && chain.nullifier_cache {
+                return refuse(format!(
+                    "chain {} is attested, so it cannot have a nullifier cache",
+                    chain.chain_id
+                ));
+            }
+        }
+        let attestors: BTreeSet<_> = self.attestors.iter().collect();
+        if attestors.len() != self.attestors.len() || attestors.contains(&Address::ZERO) {
+            return refuse("an attestor is zero or there twice".into());
+        }
+        let count = self.attestors.len() as u64;
+        if self.threshold > count || self.threshold.saturating_mul(2) <= count {
+            return refuse(format!(
+                "the threshold {} is not a majority of {count} attestors",
+                self.threshold
+            ));
+        }
+        if self.sequencers.is_empty() {
+            return refuse("there is no sequencer".into());
+        }
+        if self.hub.attested { refuse("the hub cannot be attested".into()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        sequencers = ["0x1111111111111111111111111111111111111111"]
+        liveness_window_s = 86400
+        attestors = ["0x2222222222222222222222222222222222222222", "0x3333333333333333333333333333333333333333"]
+        threshold = 2
+        attestors_expire_at = 4000000000
+        [hub]
+        chain_id = 1
+        name = "hub"
+        rpc = "http://127.0.0.1:1"
+        [[spokes]]
+        chain_id = 2
+        name = "spoke"
+        rpc = "http://127.0.0.1:2"
+    "#;
+
+    fn check(from: &str, to: &str) -> Result<(), CliError> {
+        assert!(GOOD.contains(from));
+        toml::from_str::<Plan>(&GOOD.replacen(from, to, 1)).unwrap().validate()
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_built_is_refused() {
+        check("threshold = 2", "threshold = 2").unwrap();
+        assert!(check("threshold = 2", "threshold = 1").is_err());
+        assert!(check("threshold = 2", "threshold = 3").is_err());
+        assert!(check("chain_id = 2", "chain_id = 1").is_err());
+        assert!(
+            check("0x2222222222222222222222222222222222222222", "0x3333333333333333333333333333333333333333")
+                .is_err()
+        );
+        assert!(check("name = \"hub\"", "name = \"hub\"\nattested = true").is_err());
+        assert!(
+            check("name = \"spoke\"", "name = \"spoke\"\nattested = true\nnullifier_cache = true").is_err()
+        );
+        assert!(check("[\"0x1111111111111111111111111111111111111111\"]", "[]").is_err());
+    }
+}

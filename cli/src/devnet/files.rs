@@ -1,0 +1,187 @@
+//! The devnet's folder: configurations, stores, logs, and what a user or a test needs to know.
+
+use std::fs::{File, TryLockError};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use hypha_chain::config::RpcUrl;
+use hypha_chain::{ChainConfig, Finality, KeyConfig};
+use serde::Serialize;
+
+use crate::deployment::Deployed;
+use crate::exit::CliError;
+
+/// What tells the devnet's own folder from any other, which is never wiped. Held locked while a devnet runs.
+const MARK: &str = ".hypha-devnet";
+/// Milliseconds between looks at a chain that makes a block a second.
+const POLL_MS: u64 = 200;
+
+/// The folder, empty at first and this devnet's alone.
+#[derive(Debug)]
+pub(super) struct Files {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Files {
+    /// Wipes what an earlier devnet left, and takes the folder.
+    pub(super) fn prepare(folder: &Path) -> Result<Self, CliError> {
+        let failed =
+            |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let folder = folder.canonicalize().map_err(failed)?;
+        let mark = folder.join(MARK);
+        let strange = std::fs::read_dir(&folder).map_err(failed)?.next().is_some() && !mark.exists();
+        if strange {
+            let why = format!(
+                "{} holds files that are not a devnet's: name another with --state",
+                folder.display()
+            );
+            return Err(CliError::Usage(why));
+        }
+        let lock = File::create(&mark).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let why =
+                    format!("another devnet runs in {}: name another folder with --state", folder.display());
+                return Err(CliError::Usage(why));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                std::fs::remove_dir_all(&path).map_err(failed)?;
+            } else if path != mark {
+                std::fs::remove_file(&path).map_err(failed)?;
+            }
+        }
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// A file in the folder.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes a TOML file and gives its path.
+    pub(super) fn write_toml(&self, name: &str, content: &impl Serialize) -> Result<PathBuf, CliError> {
+        let path = self.path(name);
+        let text = toml::to_string(content).map_err(|error| CliError::Failed(error.into()))?;
+        std::fs::write(&path, text)
+            .map_err(|error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display())))?;
+        Ok(path)
+    }
+}
+
+/// Writes a JSON file, whole or not at all, because others wait for it to appear.
+pub(super) fn write_json(path: &Path, content: &impl Serialize) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display()));
+    let text = serde_json::to_string_pretty(content).map_err(|error| CliError::Failed(error.into()))?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    std::fs::write(&beside, text + "\n").map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}
+
+/// Configuration of any of the three services.
+#[derive(Debug, Serialize)]
+pub(super) struct ServiceFile {
+    /// Where it answers.
+    pub(super) listen: SocketAddr,
+    /// Its store.
+    pub(super) store: PathBuf,
+    /// Base URLs of the attestors; for the relayer only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attestors: Option<Vec<String>>,
+    /// Its key.
+    pub(super) key: KeyConfig,
+    /// The chains.
+    pub(super) chains: Vec<ChainConfig>,
+}
+
+/// A chain as a service is told of it: all of `rpc` must agree.
+pub(super) fn chain_config(chain: &Deployed, rpc: &[SocketAddr]) -> ChainConfig {
+    ChainConfig {
+        chain_id: chain.chain_id,
+        name: chain.name.clone(),
+        role: chain.role,
+        rpc: rpc.iter().map(|address| RpcUrl::from(format!("http://{address}"))).collect(),
+        quorum: rpc.len(),
+        verifier: chain.verifier,
+        fact_verifier: chain.fact_verifier,
+        attested: chain.attested,
+        start_block: chain.block,
+        poll_ms: POLL_MS,
+        finality: Finality::Finalized,
+        max_logs_range: 1_000,
+    }
+}
+
+/// Free loopback ports. They are given back before the services take them; nothing else on the machine is likely to get
+/// one of them in between, and a service that finds its port taken says so.
+pub(super) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, CliError> {
+    let listeners: Result<Vec<_>, _> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
+    let addresses = listeners.and_then(|listeners| listeners.iter().map(TcpListener::local_addr).collect());
+    addresses.map_err(|error: std::io::Error| CliError::Failed(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_folder_is_never_wiped() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("letters.txt"), "dear").unwrap();
+        assert!(matches!(Files::prepare(folder.path()), Err(CliError::Usage(_))));
+        assert!(folder.path().join("letters.txt").exists());
+    }
+
+    #[test]
+    fn an_earlier_devnet_is_wiped_and_a_running_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Files::prepare(folder.path()).unwrap();
+        std::fs::write(first.path("old.log"), "x").unwrap();
+        assert!(
+            matches!(Files::prepare(folder.path()), Err(CliError::Usage(text)) if text.contains("another devnet"))
+        );
+        assert!(first.path("old.log").exists());
+        drop(first);
+        let second = Files::prepare(folder.path()).unwrap();
+        assert!(!second.path("old.log").exists());
+    }
+
+    #[test]
+    fn a_written_configuration_is_one_that_the_services_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::prepare(folder.path()).unwrap();
+        let chain = Deployed {
+            chain_id: 31337,
+            name: "hub".into(),
+            role: hypha_chain::Role::Hub,
+            verifier: alloy::primitives::Address::repeat_byte(1),
+            fact_verifier: alloy::primitives::Address::repeat_byte(2),
+            attested: false,
+            block: 3,
+        };
+        let addresses = free_addresses(2).unwrap();
+        let content = |attestors| ServiceFile {
+            listen: addresses[0],
+            store: files.path("store.redb"),
+            attestors,
+            key: KeyConfig::Env("NAME".into()),
+            chains: vec![chain_config(&chain, &addresses)],
+        };
+        let path = files.write_toml("a.toml", &content(None)).unwrap();
+        let attestor: hypha_attestor::AttestorConfig = crate::settings::read_toml(&path).unwrap();
+        attestor.validate().unwrap();
+        assert_eq!(attestor.chains[0].quorum, 2);
+        let coordinator: hypha_relayer::RelayerConfig = crate::settings::read_toml(&path).unwrap();
+        coordinator.validate().unwrap();
+        let path = files.write_toml("r.toml", &content(Some(vec!["http://127.0.0.1:1".into()]))).unwrap();
+        let relayer: hypha_relayer::RelayerConfig = crate::settings::read_toml(&path).unwrap();
+        relayer.validate().unwrap();
+    }
+}

@@ -1,0 +1,38 @@
+//! Every transaction that moved a root in this devnet so far, altered by one byte.
+
+use hypha_e2e::{User, calldata, output};
+
+use super::{devnet, moved};
+
+#[test]
+fn altered_calldata_is_refused_or_the_same_call() {
+    let devnet = devnet();
+    moved();
+    let sweep = calldata::sweep(devnet);
+    println!("{sweep:?}");
+    assert!(sweep.batches >= 2 && sweep.transactions > sweep.batches, "{sweep:?}");
+    assert!(sweep.refused > sweep.same + sweep.idle, "{sweep:?}");
+    assert!(sweep.altered >= 300 * sweep.transactions, "{sweep:?}");
+}
+
+#[test]
+fn a_batch_of_several_owners_and_kinds_too() {
+    let devnet = devnet();
+    let (alice, bob) = (User::named("alice"), User::named("bob"));
+    let (here, there) = (devnet.spokes()[0].id, devnet.hub().id);
+    let issuer = User::named("issuer");
+    let notes = [(&alice, "copper", here), (&bob, "tin", there), (&bob, "copper", here)];
+    let mut inputs = Vec::new();
+    for (owner, label, chain) in notes {
+        let issue = issuer.issue(&devnet.domain(), label, owner.address, chain, 7);
+        devnet.issue(&issue);
+        inputs.push(issue.resource);
+    }
+    let (copper, tin) = (issuer.kind("copper"), issuer.kind("tin"));
+    let outputs = vec![output(there, bob.address, copper, 14), output(here, alice.address, tin, 7)];
+    let swap = User::transfer(&devnet.domain(), &[&alice, &bob], inputs, outputs);
+    devnet.api.finalized(&devnet.transfer(&swap));
+    let before = calldata::sweep(devnet);
+    println!("{before:?}");
+    assert!(before.batches >= 2, "the swap waits for the batch that makes its inputs: {before:?}");
+}

@@ -1,0 +1,68 @@
+//! The workspace keeps its shape: which crate may know which, and that all take the same lints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Who may depend on whom (development dependencies apart), as ARCHITECTURE.md says.
+const EDGES: &[(&str, &[&str])] = &[
+    ("hypha-tree", &[]),
+    ("hypha-chain", &[]),
+    ("hypha-protocol", &["hypha-tree"]),
+    ("hypha-coordinator", &["hypha-tree", "hypha-protocol", "hypha-chain"]),
+    ("hypha-attestor", &["hypha-protocol", "hypha-chain"]),
+    ("hypha-relayer", &["hypha-protocol", "hypha-chain"]),
+    (
+        "hypha-cli",
+        &[
+            "hypha-tree",
+            "hypha-protocol",
+            "hypha-chain",
+            "hypha-coordinator",
+            "hypha-attestor",
+            "hypha-relayer",
+        ],
+    ),
+    ("hypha-e2e", &["hypha-tree", "hypha-protocol", "hypha-chain"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    metadata["packages"].as_array().expect("packages").clone()
+}
+
+#[test]
+fn dependencies_run_one_way() {
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        EDGES.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    for package in packages() {
+        let name = package["name"].as_str().expect("a name");
+        let allowed = allowed.get(name).unwrap_or_else(|| panic!("{name} is not in EDGES"));
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let dependency_name = dependency["name"].as_str().expect("a name");
+            if dependency["kind"].is_null() && dependency_name.starts_with("hypha-") {
+                assert!(allowed.contains(dependency_name), "{name} must not depend on {dependency_name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_takes_the_workspace_lints() {
+    for package in packages() {
+        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().expect("a path")).expect("a manifest");
+        let lints = manifest.split("[lints]").nth(1).unwrap_or_default();
+        assert!(lints.trim_start().starts_with("workspace = true"), "{} lacks [lints] workspace = true", package["name"]);
+    }
+}
