@@ -95,6 +95,15 @@ impl AttestorError {
     }
 }
 
+/// Two final values for one key, and what this attestor says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundConflict {
+    /// Both values.
+    pub conflict: ConflictRecord,
+    /// The signed statement; `None` while the destination's set is not known or this attestor is not in it.
+    pub statement: Option<StatementRecord>,
+}
+
 /// Why there is no attestation.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
@@ -125,10 +134,8 @@ pub enum SignError {
     FactConflict {
         /// The key.
         key: B256,
-        /// Both values.
-        conflict: ConflictRecord,
-        /// The signed statement, `None` while the destination's set is not known or this attestor is not in it.
-        statement: Option<StatementRecord>,
+        /// Both values, and the statement.
+        found: Box<FoundConflict>,
     },
     /// The destination's set of attestors was not read yet.
     #[error("the set of attestors of chain {to} was not read yet")]

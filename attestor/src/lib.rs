@@ -13,6 +13,6 @@ pub mod store;
 pub use api::AttestationDocument;
 pub use config::AttestorConfig;
 pub use destination::{AttestorSet, Destination};
-pub use error::{AttestorError, SignError};
+pub use error::{AttestorError, FoundConflict, SignError};
 pub use service::{Attestor, Source, run};
 pub use store::resume;

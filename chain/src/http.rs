@@ -192,38 +192,42 @@ mod tests {
         tokio::time::timeout(DEADLINE, second.read_exact(&mut byte)).await.unwrap().unwrap();
     }
 
-    #[tokio::test]
-    async fn shutdown_lets_a_running_request_end_and_cuts_an_endless_one() {
+    /// A server with one request under way, which ends when it is notified, and the connection of that request.
+    async fn busy(limits: ServeLimits) -> (Server, Arc<tokio::sync::Notify>, TcpStream) {
         let (entered, mut entries) = tokio::sync::mpsc::unbounded_channel();
         let release = Arc::new(tokio::sync::Notify::new());
-        let (waiting, entered_too) = (Arc::clone(&release), entered.clone());
-        let router = Router::new()
-            .route(
-                "/ends",
-                get(async move || {
-                    entered.send(()).ok();
-                    waiting.notified().await;
-                    "whole"
-                }),
-            )
-            .route(
-                "/endless",
-                get(async move || {
-                    entered_too.send(()).ok();
-                    std::future::pending::<()>().await
-                }),
-            );
-        let server = start(ServeLimits { drain: SHORT * 5, ..ServeLimits::default() }, router).await;
-        let mut ends = TcpStream::connect(server.address).await.unwrap();
-        ends.write_all(b"GET /ends HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        let mut endless = TcpStream::connect(server.address).await.unwrap();
-        endless.write_all(b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let waiting = Arc::clone(&release);
+        let handler = async move || {
+            entered.send(()).ok();
+            waiting.notified().await;
+            "whole"
+        };
+        let server = start(limits, Router::new().route("/", get(handler))).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(REQUEST).await.unwrap();
         entries.recv().await.unwrap();
-        entries.recv().await.unwrap();
+        (server, release, stream)
+    }
+
+    #[tokio::test]
+    async fn shutdown_lets_a_running_request_end_and_then_closes_its_connection() {
+        let limits = ServeLimits { head: DEADLINE * 9, drain: DEADLINE * 9, ..ServeLimits::default() };
+        let (server, release, mut stream) = busy(limits).await;
         server.stop.send(()).unwrap();
+        tokio::time::timeout(DEADLINE, async { while TcpStream::connect(server.address).await.is_ok() {} })
+            .await
+            .expect("the listener closes in time");
         release.notify_one();
-        assert!(rest(&mut ends).await.ends_with("whole"));
-        assert!(!rest(&mut endless).await.contains("200 OK"));
+        assert!(rest(&mut stream).await.ends_with("whole"));
+        tokio::time::timeout(DEADLINE, server.task).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn shutdown_cuts_a_request_that_never_ends() {
+        let (server, _release, mut stream) =
+            busy(ServeLimits { drain: SHORT, ..ServeLimits::default() }).await;
+        server.stop.send(()).unwrap();
+        assert_eq!(rest(&mut stream).await, "");
         tokio::time::timeout(DEADLINE, server.task).await.unwrap().unwrap();
     }
 }

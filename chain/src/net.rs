@@ -100,8 +100,12 @@ impl Net for HttpNet {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Body;
     use axum::routing::{get, post};
     use axum::{Router, http::StatusCode};
+    use futures::stream;
 
     use super::*;
 
@@ -109,6 +113,10 @@ mod tests {
     async fn peer() -> String {
         let router = Router::new()
             .route("/ten", get(async || "0123456789"))
+            .route(
+                "/chunks",
+                get(async || Body::from_stream(stream::iter(["01234", "56789"].map(Ok::<_, Infallible>)))),
+            )
             .route("/busy", get(async || StatusCode::SERVICE_UNAVAILABLE))
             .route("/moved", get(async || (StatusCode::FOUND, [("location", "/ten")])))
             .route("/silent", get(async || std::future::pending::<()>().await))
@@ -124,6 +132,12 @@ mod tests {
         let (net, url) = (HttpNet::new().unwrap(), peer().await);
         assert_eq!(net.get(&format!("{url}/ten"), 10).await, Ok(b"0123456789".to_vec()));
         assert_eq!(net.get(&format!("{url}/ten"), 9).await, Err(NetError::TooLarge(9)));
+        assert_eq!(net.get(&format!("{url}/chunks"), 10).await, Ok(b"0123456789".to_vec()));
+        assert_eq!(
+            net.get(&format!("{url}/chunks"), 9).await,
+            Err(NetError::TooLarge(9)),
+            "of no stated length"
+        );
         assert_eq!(net.get(&format!("{url}/busy"), 9).await, Err(NetError::Status(503)));
         assert_eq!(net.get(&format!("{url}/moved"), 9).await, Err(NetError::Status(302)));
         assert_eq!(net.post(&format!("{url}/echo"), b"{}".to_vec(), 9).await, Ok(b"{}".to_vec()));

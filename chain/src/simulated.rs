@@ -1,14 +1,14 @@
 //! A chain in memory, for tests: blocks, logs, a mempool, reorgs, and endpoints that lie, lag, stall or lose what they
 //! are sent. Nothing happens by itself: a block comes when the test calls [`SimulatedChain::mine`].
 
+mod state;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use alloy::consensus::transaction::SignerRecoverable;
-use alloy::consensus::{Transaction, TxEnvelope};
-use alloy::eips::eip2718::Decodable2718;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use async_trait::async_trait;
 
+use self::state::{PlannedReorg, State};
 use crate::error::ChainError;
 use crate::ports::{Block, BlockTag, Call, Chain, Log, Receipt};
 
@@ -50,35 +50,6 @@ pub struct SimulatedChain {
     faults: Arc<Mutex<Faults>>,
 }
 
-struct State {
-    id: u64,
-    /// Counts reorgs, so that a block mined again has another hash.
-    fork: u64,
-    blocks: Vec<Mined>,
-    pool: Vec<Pooled>,
-    emitted: Vec<(Address, Vec<B256>, Bytes)>,
-    base_fee: u64,
-    final_depth: u64,
-    gas: u64,
-    contracts: Contracts,
-}
-
-struct Mined {
-    block: Block,
-    logs: Vec<Log>,
-    receipts: Vec<Receipt>,
-    senders: Vec<Address>,
-}
-
-#[derive(Clone)]
-struct Pooled {
-    hash: B256,
-    nonce: u64,
-    max_fee: u128,
-    priority: u128,
-    call: Call,
-}
-
 /// Wei a unit of gas that the chain suggests as priority fee.
 pub const PRIORITY_FEE: u64 = 1_000_000_000;
 
@@ -95,6 +66,7 @@ impl SimulatedChain {
             final_depth,
             gas: 100_000,
             contracts: Arc::new(|_| Ok(Execution::default())),
+            planned: None,
         };
         let chain = Self { state: Arc::new(Mutex::new(state)), faults: Arc::default() };
         chain.mine();
@@ -148,10 +120,12 @@ impl SimulatedChain {
 
     /// Drops the newest blocks, and the transactions in them. What is mined next has other hashes.
     pub fn reorg(&self, depth: usize) {
-        let mut state = self.state();
-        let kept = state.blocks.len() - depth;
-        state.blocks.truncate(kept);
-        state.fork += 1;
+        self.state().reorg(depth);
+    }
+
+    /// Plans a reorg of this depth, and these many blocks after it, for after this many further reads.
+    pub fn reorg_later(&self, reads: u64, depth: usize, blocks: u64) {
+        self.state().planned = Some(PlannedReorg { reads, depth, blocks });
     }
 
     /// Empties the mempool, and says how many transactions were in it.
@@ -176,6 +150,7 @@ impl SimulatedChain {
         if faults.stalled {
             std::future::pending::<()>().await;
         }
+        self.state().count_read();
         if faults.unreachable {
             return Err(ChainError::Transport("connection refused".to_owned()));
         }
@@ -192,102 +167,6 @@ impl SimulatedChain {
         let state = self.state();
         let place = state.place(at, faults.lag).ok_or(ChainError::UnknownBlock)?;
         Ok(read(&state, place, &faults))
-    }
-}
-
-impl State {
-    fn mine(&mut self) -> Block {
-        let number = self.blocks.len() as u64;
-        let parent = self.blocks.last().map_or(B256::ZERO, |mined| mined.block.hash);
-        let seed = [self.id.to_be_bytes(), self.fork.to_be_bytes(), number.to_be_bytes()].concat();
-        let hash = keccak256([seed.as_slice(), parent.as_slice()].concat());
-        let block = Block { number, hash, parent, time: 1_700_000_000 + number, base_fee: self.base_fee };
-        let mined =
-            Mined { block: block.clone(), logs: Vec::new(), receipts: Vec::new(), senders: Vec::new() };
-        self.blocks.push(mined);
-        for (address, topics, data) in std::mem::take(&mut self.emitted) {
-            self.log(address, topics, data, B256::ZERO);
-        }
-        while let Some(place) = self.pool.iter().position(|pooled| self.can_run(pooled)) {
-            let pooled = self.pool.swap_remove(place);
-            self.run(pooled);
-        }
-        block
-    }
-
-    fn can_run(&self, pooled: &Pooled) -> bool {
-        let next = self.next_nonce(pooled.call.from, self.blocks.len() - 1);
-        pooled.nonce == next && pooled.max_fee >= u128::from(self.base_fee)
-    }
-
-    fn run(&mut self, pooled: Pooled) {
-        let outcome = (Arc::clone(&self.contracts))(&pooled.call);
-        let success = outcome.is_ok();
-        for (address, topics, data) in outcome.unwrap_or_default().logs {
-            self.log(address, topics, data, pooled.hash);
-        }
-        let gas_used = self.gas;
-        let newest = self.blocks.last_mut().expect("a transaction runs in the block just added");
-        let (block_number, block_hash) = (newest.block.number, newest.block.hash);
-        newest.receipts.push(Receipt { tx_hash: pooled.hash, block_number, block_hash, success, gas_used });
-        newest.senders.push(pooled.call.from);
-    }
-
-    fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes, tx_hash: B256) {
-        let newest = self.blocks.last_mut().expect("a log is emitted in the block just added");
-        let (block_number, block_hash) = (newest.block.number, newest.block.hash);
-        let log_index = newest.logs.len() as u64;
-        newest.logs.push(Log { address, topics, data, block_number, block_hash, tx_hash, log_index });
-    }
-
-    /// Transactions of an account in the blocks up to and including this place.
-    fn next_nonce(&self, account: Address, place: usize) -> u64 {
-        let sent = |mined: &Mined| mined.senders.iter().filter(|sender| **sender == account).count() as u64;
-        self.blocks[..=place].iter().map(sent).sum()
-    }
-
-    /// Place of the block under a tag, as an endpoint that lags sees it.
-    fn place(&self, at: BlockTag, lag: u64) -> Option<usize> {
-        let newest = (self.blocks.len() as u64 - 1).saturating_sub(lag);
-        let number = match at {
-            BlockTag::Latest => newest,
-            BlockTag::Safe | BlockTag::Finalized => newest.saturating_sub(self.final_depth),
-            BlockTag::Number(number) => number,
-            BlockTag::Hash(hash) => self.blocks.iter().position(|mined| mined.block.hash == hash)? as u64,
-        };
-        (number <= newest).then_some(number as usize)
-    }
-
-    fn take(&mut self, raw: &[u8]) -> Result<(), ChainError> {
-        let refused = ChainError::Response("a signed transaction");
-        let envelope = TxEnvelope::decode_2718_exact(raw).map_err(|_| refused.clone())?;
-        let from = envelope.recover_signer().map_err(|_| refused.clone())?;
-        let call = Call { from, to: envelope.to().ok_or(refused)?, data: envelope.input().clone() };
-        let pooled = Pooled {
-            hash: *envelope.tx_hash(),
-            nonce: envelope.nonce(),
-            max_fee: envelope.max_fee_per_gas(),
-            priority: envelope.max_priority_fee_per_gas().unwrap_or_default(),
-            call,
-        };
-        if pooled.nonce < self.next_nonce(from, self.blocks.len() - 1) {
-            return Err(ChainError::NonceTooLow);
-        }
-        let same = self.pool.iter().position(|other| other.call.from == from && other.nonce == pooled.nonce);
-        if let Some(place) = same {
-            let other = &self.pool[place];
-            if other.hash == pooled.hash {
-                return Ok(());
-            }
-            // As geth: both fees a tenth higher.
-            let too_low = |new: u128, old: u128| new * 10 < old * 11;
-            if too_low(pooled.max_fee, other.max_fee) || too_low(pooled.priority, other.priority) {
-                return Err(ChainError::Underpriced);
-            }
-            self.pool.swap_remove(place);
-        }
-        self.pool.push(pooled);
-        Ok(())
     }
 }
 
@@ -336,15 +215,17 @@ impl Chain for SimulatedChain {
     }
 
     async fn logs_in_range(&self, address: Address, from: u64, to: u64) -> Result<Vec<Log>, ChainError> {
-        let limit = self.reached().await?.max_range;
-        if limit != 0 && to - from >= limit {
-            return Err(ChainError::RangeTooLarge);
-        }
         self.at(BlockTag::Number(to), |state, place, faults| {
+            if faults.max_range != 0 && to - from >= faults.max_range {
+                return Err(ChainError::RangeTooLarge);
+            }
             let blocks = state.blocks[..=place].iter().skip(from as usize);
-            told(blocks.flat_map(|mined| &mined.logs).filter(|log| log.address == address).cloned(), faults)
+            Ok(told(
+                blocks.flat_map(|mined| &mined.logs).filter(|log| log.address == address).cloned(),
+                faults,
+            ))
         })
-        .await
+        .await?
     }
 
     async fn call(&self, call: Call, at: BlockTag) -> Result<Bytes, ChainError> {
@@ -381,14 +262,14 @@ impl Chain for SimulatedChain {
     }
 
     async fn receipt(&self, tx_hash: B256) -> Result<Option<Receipt>, ChainError> {
-        if self.reached().await?.no_receipts {
-            return Err(ChainError::Timeout(std::time::Duration::ZERO));
-        }
         self.at(BlockTag::Latest, |state, place, faults| {
+            if faults.no_receipts {
+                return Err(ChainError::Timeout(std::time::Duration::ZERO));
+            }
             let mut receipts = state.blocks[..=place].iter().flat_map(|mined| &mined.receipts);
-            receipts.find(|receipt| receipt.tx_hash == tx_hash && !faults.lying).cloned()
+            Ok(receipts.find(|receipt| receipt.tx_hash == tx_hash && !faults.lying).cloned())
         })
-        .await
+        .await?
     }
 
     async fn send_raw(&self, raw: Bytes) -> Result<B256, ChainError> {

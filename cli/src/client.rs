@@ -49,13 +49,6 @@ impl std::fmt::Display for Problem {
             self.code,
             if self.detail.is_empty() { &self.title } else { &self.detail }
         )?;
-        for (name, value) in &self.members {
-            write!(
-                formatter,
-                ", {name} {}",
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-            )?;
-        }
         if self.retryable { formatter.write_str(" (trying again later can help)") } else { Ok(()) }
     }
 }
@@ -245,7 +238,7 @@ mod tests {
         let CliError::Refused(problem) = &error else { panic!("{error}") };
         assert_eq!((problem.code.as_str(), problem.status), ("input_spent", 409));
         assert_eq!(problem.members["spender"], "0xaa");
-        assert_eq!(problem.to_string(), "input_spent: input 0 is spent, spender 0xaa");
+        assert_eq!(problem.to_string(), "input_spent: input 0 is spent");
         assert!(asked.await.unwrap().starts_with("POST /v1/transfers "));
     }
 

@@ -45,6 +45,9 @@ pub(crate) struct OperationView {
     /// What has happened to it, in order.
     #[serde(default)]
     pub(crate) stages: Vec<Stage>,
+    /// Everything else that the service says of it.
+    #[serde(flatten)]
+    pub(crate) rest: serde_json::Map<String, Value>,
 }
 
 /// One thing that happened to an operation.
@@ -109,6 +112,12 @@ pub(crate) struct ChainView {
     /// The highest index that the hub knows it to have applied.
     #[serde(default)]
     pub(crate) confirmed_index: Option<String>,
+    /// What stands in the way of reading it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// Everything else that the service says of it.
+    #[serde(flatten)]
+    pub(crate) rest: serde_json::Map<String, Value>,
 }
 
 /// A page of notes.
@@ -129,9 +138,9 @@ pub(crate) struct NoteView {
     pub(crate) id: B256,
     /// Its fields.
     pub(crate) resource: hypha_protocol::json::ResourceJson,
-    /// The id of the operation that spent it.
-    #[serde(default)]
-    pub(crate) spent_by: Option<String>,
+    /// The batch and the operation that spent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spent: Option<Value>,
     /// Everything else that the service says of it.
     #[serde(flatten)]
     pub(crate) rest: serde_json::Map<String, Value>,
@@ -182,6 +191,6 @@ impl NoteView {
 
     /// Whether it is spent.
     pub(crate) fn is_spent(&self) -> bool {
-        self.spent_by.is_some()
+        self.spent.is_some()
     }
 }

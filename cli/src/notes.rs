@@ -41,7 +41,7 @@ pub(crate) fn select(mut notes: Vec<Resource>, quantity: U256) -> Result<Selecti
             notes.len()
         )
     } else {
-        format!("the {} unspent notes that fit hold {sum}", notes.len())
+        format!("the unspent notes that fit ({}) hold {sum}", notes.len())
     };
     Err(CliError::Failed(anyhow::anyhow!("not enough for {quantity}: {why}")))
 }

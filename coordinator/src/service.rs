@@ -208,7 +208,10 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
     let listener = TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
     let store = Arc::new(RedbStore::open(&config.store)?);
     let ports = Ports { store, clock: Arc::new(SystemClock), chains, signer };
-    let service = Service::start(config.batch, config.limits, ports, shutdown.clone()).await?;
+    let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {
+        Err(CoordinatorError::ShuttingDown) if shutdown.is_cancelled() => return Ok(()),
+        started => started?,
+    };
     tracing::info!(%address, "listening");
     let served = hypha_chain::http::serve(listener, service.router(), shutdown.clone().cancelled_owned());
     let ((), outcome) = tokio::join!(served, service.join());

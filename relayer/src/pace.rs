@@ -42,7 +42,7 @@ impl Pace {
                 }
                 Ok(match progress {
                     Progress::Moved => None,
-                    Progress::Waiting => Some(PENDING),
+                    Progress::Waiting => Some(PENDING.min(self.poll)),
                     Progress::Idle => Some(self.poll),
                 })
             }
@@ -56,7 +56,7 @@ impl Pace {
 
     fn failed(&mut self, error: &RelayerError) -> Duration {
         if error.is_pending() {
-            return PENDING;
+            return PENDING.min(self.poll);
         }
         let (stage, chain) = (self.stage, self.chain_id);
         tracing::warn!(stage, chain, %error, "a round failed");

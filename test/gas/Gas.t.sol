@@ -3,11 +3,16 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 import {Vm} from "forge-std/Vm.sol";
-import {AttestedFacts} from "../../contracts/facts/AttestedFacts.sol";
-import {Batch, IRootHub, IRootSpoke, IRootVerifier, SpokeConfig} from "../../contracts/interfaces/IHypha.sol";
+import {
+    Batch,
+    IAttestedFacts,
+    IRootHub,
+    IRootSpoke,
+    IRootVerifier,
+    SpokeConfig
+} from "../../contracts/interfaces/IHypha.sol";
 import {FactNames} from "../../contracts/libraries/FactNames.sol";
 import {RootHub} from "../../contracts/RootHub.sol";
-import {RootSpoke} from "../../contracts/RootSpoke.sol";
 
 /// @dev A hub whose history begins at index 1 with a tree that holds something. Nothing of it is left in the code that runs.
 contract SeededHub is RootHub {
@@ -48,20 +53,23 @@ contract GasTest is Test {
 
     /// @dev k of n attestors, the keys of the k who sign in the order of their addresses.
     struct Attestors {
-        AttestedFacts facts;
+        address facts;
         uint256[] signers;
         string name;
     }
 
-    string private _rows;
+    string private constant DIRECTORY = "target/bench/gas/";
+    string private constant MEASURED = "target/bench/gas/measured.jsonl";
 
-    function setUp() public {
-        vm.warp(NOW - 12);
-    }
+    /// @dev The state that each measurement starts from.
+    uint256 private _clean;
 
     function test_gas_ofEveryTransaction_isMeasured() public {
+        vm.writeFile(MEASURED, "");
+        vm.warp(NOW);
         Attestors memory three = _attestors(2, 3);
         Attestors memory five = _attestors(3, 5);
+        _clean = vm.snapshotState();
         uint256[2] memory leaves = [uint256(1_000), 100_000];
         uint256[3] memory transfers = [uint256(1), 16, 64];
         for (uint256 i = 0; i < leaves.length; ++i) {
@@ -79,7 +87,6 @@ contract GasTest is Test {
         _measureAdvanceAttested(five);
         _measureConfirm(three);
         _measureConfirm(five);
-        vm.writeFile("target/bench/gas/measured.json", string.concat("[", _rows, "]\n"));
     }
 
     // ---- what is measured
@@ -88,32 +95,28 @@ contract GasTest is Test {
         private
     {
         _deployHub(attestors, fixture.root);
-        bytes memory call = abi.encodeCall(
-            IRootHub.applyBatch, (2, fixture.operations, fixture.witness, fixture.newRoot)
-        );
+        bytes memory call =
+            abi.encodeCall(IRootHub.applyBatch, (2, fixture.operations, fixture.witness, fixture.newRoot));
         _measure(string.concat("applyBatch", size), _sequencer, HUB, call, fixture);
         assertEq(RootHub(HUB).stateRoot(), fixture.newRoot);
     }
 
     function _measureAdvance(string memory size, Fixture memory fixture, Attestors memory attestors) private {
-        vm.chainId(TO_CHAIN);
-        RootSpoke spoke = _deploySpoke(attestors, false, fixture.root);
-        bytes32 chain = FactNames.genesisBatchChain(HUB_CHAIN, HUB);
-        chain = keccak256(abi.encode(chain, uint64(2), fixture.newRoot, keccak256(fixture.operations)));
+        IRootSpoke spoke = _deploySpoke(attestors, false, fixture.root);
+        bytes32 genesis = FactNames.genesisBatchChain(HUB_CHAIN, HUB);
+        bytes32 chain =
+            keccak256(abi.encode(genesis, uint64(2), fixture.newRoot, keccak256(fixture.operations)));
         Batch[] memory batches = new Batch[](1);
         batches[0] = Batch(fixture.operations, fixture.witness, fixture.newRoot);
-        bytes memory call = abi.encodeCall(
-            IRootSpoke.advance, (batches, 2, _rootFact(attestors, 2, fixture.newRoot, chain))
-        );
+        bytes memory call =
+            abi.encodeCall(IRootSpoke.advance, (batches, 2, _rootFact(attestors, 2, fixture.newRoot, chain)));
         _measure(string.concat("advance", size), _relayer, address(spoke), call, fixture);
-        assertEq(spoke.stateRoot(), fixture.newRoot);
-        vm.chainId(HUB_CHAIN);
+        assertEq(IRootVerifier(address(spoke)).stateRoot(), fixture.newRoot);
     }
 
     /// @dev With a ring that is full, as it is for all time after the first 256 roots.
     function _measureAdvanceAttested(Attestors memory attestors) private {
-        vm.chainId(TO_CHAIN);
-        RootSpoke spoke = _deploySpoke(attestors, true, keccak256("root 1"));
+        IRootSpoke spoke = _deploySpoke(attestors, true, keccak256("root 1"));
         for (uint64 index = 2; index <= RING_LENGTH; ++index) {
             (bytes memory earlier,) = _attestedCall(attestors, index);
             _send(_relayer, address(spoke), earlier);
@@ -123,14 +126,9 @@ contract GasTest is Test {
         Fixture memory none;
         none.proofBytes = proofBytes;
         _measure(
-            string.concat("advanceAttested/signatures=", attestors.name),
-            _relayer,
-            address(spoke),
-            call,
-            none
+            string.concat("advanceAttested/signatures=", attestors.name), _relayer, address(spoke), call, none
         );
-        assertEq(spoke.index(), RING_LENGTH + 1);
-        vm.chainId(HUB_CHAIN);
+        assertEq(IRootVerifier(address(spoke)).index(), RING_LENGTH + 1);
     }
 
     /// @dev The second confirmation of a spoke, which already has an index.
@@ -152,9 +150,8 @@ contract GasTest is Test {
     }
 
     function _measureVerifyProof(uint256 leaves, Attestors memory attestors) private {
-        string memory json = vm.readFile(
-            string.concat("target/bench/gas/membership-", vm.toString(leaves), ".json")
-        );
+        string memory json =
+            vm.readFile(string.concat(DIRECTORY, "membership-", vm.toString(leaves), ".json"));
         bytes32 root = vm.parseJsonBytes32(json, ".root");
         bytes memory proof = vm.parseJsonBytes(json, ".proof");
         _deployHub(attestors, root);
@@ -193,9 +190,7 @@ contract GasTest is Test {
         vm.serializeUint(row, "proofBytes", about.proofBytes);
         vm.serializeUint(row, "calldataBytes", call.length);
         vm.serializeUint(row, "zeroBytes", zeros);
-        vm.serializeInt(row, "refunded", used.gasRefunded);
-        row = vm.serializeUint(row, "used", used.gasTotalUsed);
-        _rows = bytes(_rows).length == 0 ? row : string.concat(_rows, ",\n", row);
+        vm.writeLine(MEASURED, vm.serializeUint(row, "used", used.gasTotalUsed));
     }
 
     function _send(address sender, address target, bytes memory call) private returns (bytes memory answer) {
@@ -213,9 +208,7 @@ contract GasTest is Test {
 
     function _fixture(uint256 leaves, uint256 transfers) private view returns (Fixture memory fixture) {
         string memory json = vm.readFile(
-            string.concat(
-                "target/bench/gas/batch-", vm.toString(leaves), "-", vm.toString(transfers), ".json"
-            )
+            string.concat(DIRECTORY, "batch-", vm.toString(leaves), "-", vm.toString(transfers), ".json")
         );
         fixture.transfers = vm.parseJsonUint(json, ".transfers");
         fixture.keys = vm.parseJsonUint(json, ".keys");
@@ -226,14 +219,14 @@ contract GasTest is Test {
         fixture.witness = vm.parseJsonBytes(json, ".witness");
     }
 
-    /// @dev A hub at its fixed address, which the signatures in the fixtures name, on a clean slate.
+    /// @dev A hub at its fixed address, which the signatures in the fixtures name.
     function _deployHub(Attestors memory attestors, bytes32 root) private {
+        vm.revertToState(_clean);
+        vm.chainId(HUB_CHAIN);
+        vm.warp(NOW - 12);
         address[] memory sequencers = new address[](1);
         sequencers[0] = _sequencer;
-        vm.warp(NOW - 12);
-        deployCodeTo(
-            "Gas.t.sol:SeededHub", abi.encode(address(this), attestors.facts, sequencers, root), HUB
-        );
+        deployCodeTo("Gas.t.sol:SeededHub", abi.encode(address(this), attestors.facts, sequencers, root), HUB);
         RootHub(HUB).registerSpoke(FROM_CHAIN, makeAddr("spoke 1"));
         RootHub(HUB).registerSpoke(TO_CHAIN, makeAddr("spoke 2"));
         vm.warp(NOW);
@@ -241,21 +234,22 @@ contract GasTest is Test {
 
     function _deploySpoke(Attestors memory attestors, bool attested, bytes32 root)
         private
-        returns (RootSpoke)
+        returns (IRootSpoke)
     {
-        return new RootSpoke(
-            SpokeConfig({
-                hubChainId: HUB_CHAIN,
-                hub: HUB,
-                owner: address(this),
-                factVerifier: address(attestors.facts),
-                attested: attested,
-                nullifierCache: false,
-                index: 1,
-                root: root,
-                batchChain: FactNames.genesisBatchChain(HUB_CHAIN, HUB)
-            })
-        );
+        vm.revertToState(_clean);
+        vm.chainId(TO_CHAIN);
+        SpokeConfig memory config = SpokeConfig({
+            hubChainId: HUB_CHAIN,
+            hub: HUB,
+            owner: address(this),
+            factVerifier: attestors.facts,
+            attested: attested,
+            nullifierCache: false,
+            index: 1,
+            root: root,
+            batchChain: FactNames.genesisBatchChain(HUB_CHAIN, HUB)
+        });
+        return IRootSpoke(deployCode("RootSpoke.sol:RootSpoke", abi.encode(config)));
     }
 
     function _attestors(uint64 threshold, uint256 count) private returns (Attestors memory attestors) {
@@ -269,7 +263,9 @@ contract GasTest is Test {
             }
             (keys[place], accounts[place]) = (key, vm.addr(key));
         }
-        attestors.facts = new AttestedFacts(address(this), accounts, threshold, FAR);
+        attestors.facts = deployCode(
+            "AttestedFacts.sol:AttestedFacts", abi.encode(address(this), accounts, threshold, FAR)
+        );
         attestors.signers = new uint256[](threshold);
         for (uint256 i = 0; i < threshold; ++i) {
             attestors.signers[i] = keys[i];
@@ -319,8 +315,9 @@ contract GasTest is Test {
         bytes32 structHash = keccak256(
             abi.encode(FACT_TYPEHASH, chainId, emitter, key, value, height, blockHash, NOW, uint64(1))
         );
-        bytes32 digest =
-            keccak256(abi.encodePacked(hex"1901", attestors.facts.domainSeparator(), structHash));
+        bytes32 digest = keccak256(
+            abi.encodePacked(hex"1901", IAttestedFacts(attestors.facts).domainSeparator(), structHash)
+        );
         proof = abi.encodePacked(uint64(1), height, blockHash, NOW);
         for (uint256 i = 0; i < attestors.signers.length; ++i) {
             (uint8 v, bytes32 r, bytes32 s) = vm.sign(attestors.signers[i], digest);

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::error::SignError;
+use crate::error::{FoundConflict, SignError};
 
 /// A problem document.
 #[derive(Debug, Serialize)]
@@ -77,7 +77,8 @@ impl From<SignError> for Problem {
         };
         let mut problem = Self::new(status, code, title, retryable, detail);
         match error {
-            SignError::FactConflict { conflict, statement, .. } => {
+            SignError::FactConflict { found, .. } => {
+                let FoundConflict { conflict, statement } = *found;
                 let mut put = |name: &str, value: Value| problem.members.insert(name.into(), value);
                 put("first", json!(conflict.first));
                 put("second", json!(conflict.second));

@@ -5,7 +5,7 @@ use hypha_protocol::fact::{Attestation, Conflict, Fact};
 use hypha_protocol::signing::sign_digest;
 
 use crate::destination::Destination;
-use crate::error::{AttestorError, SignError};
+use crate::error::{AttestorError, FoundConflict, SignError};
 use crate::service::{Attestor, blocking};
 use crate::store::{ConflictRecord, FactId, FactRecord, SignedOnce, StatementRecord};
 
@@ -71,7 +71,7 @@ async fn refuse_conflict(
         }
         Err(_) => None,
     };
-    Err(SignError::FactConflict { key: fact.key, conflict, statement })
+    Err(SignError::FactConflict { key: fact.key, found: Box::new(FoundConflict { conflict, statement }) })
 }
 
 /// The destination's current set, when this attestor is in it.

@@ -53,6 +53,13 @@ impl Service {
         Ok(steps)
     }
 
+    /// Reads until a planned reorg is over.
+    async fn let_reorg_happen(&self) {
+        for _ in 0..=12 {
+            self.chain.block(BlockTag::Latest).await.unwrap();
+        }
+    }
+
     fn believed_bytes(&self) -> Vec<u8> {
         self.believed.iter().flat_map(|(_, logs)| logs.iter().map(|log| log.data[0])).collect()
     }
@@ -191,6 +198,39 @@ async fn nothing_before_the_start_block_is_given() {
     assert_eq!(service.believed_bytes(), vec![4, 5, 6]);
 }
 
+#[tokio::test]
+async fn a_reorg_between_the_reads_of_a_step_is_noticed() {
+    for reads in 0..12 {
+        let mut service = Service::new(Finality::Confirmations(0));
+        (1..=4).for_each(|byte| service.emit(byte));
+        service.catch_up().await.unwrap();
+        (5..=7).for_each(|byte| service.emit(byte));
+        service.chain.reorg_later(reads, 5, 6);
+        let mut errors = 0;
+        while let Err(error) = service.catch_up().await {
+            assert!(error.is_retryable(), "{error}");
+            errors += 1;
+        }
+        assert!(errors <= 1, "one reorg, one disturbed step");
+        service.let_reorg_happen().await;
+        service.catch_up().await.unwrap();
+        assert_eq!(service.believed_bytes(), vec![1, 2], "after {reads} reads");
+    }
+}
+
+#[tokio::test]
+async fn a_final_block_that_moves_between_the_reads_of_a_step_is_not_given() {
+    let mut service = Service::new(Finality::Finalized);
+    service.store.write(service.follower().next().await.unwrap().unwrap().cursor).unwrap();
+    (1..=20).for_each(|byte| service.emit(byte));
+    // The head, the tip, the range: then the first block that holds logs.
+    service.chain.reorg_later(3, 20, 20);
+    let error = service.follower().next().await.unwrap_err();
+    assert!(matches!(error, FollowError::Moved(1)), "{error}");
+    assert_eq!(service.catch_up().await.unwrap(), 2);
+    assert!(service.believed.is_empty());
+}
+
 /// Random histories: after each the service believes exactly what the canonical chain holds.
 #[tokio::test]
 async fn any_history_ends_in_the_canonical_logs() {
@@ -209,19 +249,22 @@ async fn any_history_ends_in_the_canonical_logs() {
                 0 => service.chain.mine_many(draw(12)),
                 1 => {
                     let height = service.chain.block(BlockTag::Latest).await.unwrap().unwrap().number;
-                    service.chain.reorg(draw(FINAL_DEPTH.min(height) + 1) as usize);
-                    service.chain.mine_many(draw(3));
+                    let depth = draw(FINAL_DEPTH.min(height) + 1) as usize;
+                    service.chain.reorg_later(draw(12), depth, draw(9));
                 }
                 2 | 3 => service.emit(byte),
-                _ => {
-                    if let Some(step) = service.follower().next().await.unwrap() {
-                        service.apply(step);
-                    }
-                }
+                _ => match service.follower().next().await {
+                    Ok(Some(step)) => service.apply(step),
+                    Ok(None) => {}
+                    Err(error) => assert!(error.is_retryable(), "seed {seed}: {error}"),
+                },
             }
         }
+        service.let_reorg_happen().await;
         service.chain.mine_many(2 * FINAL_DEPTH);
-        service.catch_up().await.unwrap();
+        while let Err(error) = service.catch_up().await {
+            assert!(error.is_retryable(), "seed {seed}: {error}");
+        }
         let height = service.chain.block(BlockTag::Latest).await.unwrap().unwrap().number;
         let canonical = service.chain.logs_in_range(HUB, 1, height).await.unwrap();
         let believed: Vec<Log> = service.believed.iter().flat_map(|(_, logs)| logs.clone()).collect();

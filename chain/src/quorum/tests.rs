@@ -113,6 +113,10 @@ async fn a_stalled_endpoint_delays_no_majority() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     quorum.block(BlockTag::Latest).await.unwrap().unwrap();
     assert!(start.elapsed() <= GRACE);
+    let (_chain, quorum) = self::quorum(&faults(3, 1, 1, 0), 3);
+    let start = tokio::time::Instant::now();
+    quorum.block(BlockTag::Number(5)).await.unwrap().unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO, "a liar beside the stalled one makes no rival");
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,8 +120,10 @@ impl Submitter {
             None => {
                 if !entry.record.is_sent() {
                     tracing::warn!(chain = self.chain.id(), "a mined transaction disappeared");
-                    entry.record.attempts.iter().for_each(|attempt| {
+                    entry.record.attempts.iter_mut().for_each(|attempt| {
+                        // As if signed now: the same bytes go out at once, dearer ones only after their time.
                         memory.broadcast.remove(&attempt.hash);
+                        attempt.signed_at = view.head.number;
                     });
                 }
                 Phase::Sent

@@ -152,6 +152,7 @@ async fn an_intent_goes_all_the_way_once() {
     service.mine_and_drive(3).await;
     assert_eq!(service.executions().await, BTreeMap::from([("a".to_owned(), 1)]));
     assert_eq!(service.store.last(TABLES.queued).unwrap(), None);
+    assert_eq!(service.submitter.retry("a").await.unwrap(), vec![], "what succeeded is not done again");
     let changes = service.submitter.forget("a").await.unwrap();
     service.store.write(changes).unwrap();
     assert_eq!(service.submitter.status("a").await.unwrap(), None);
@@ -267,7 +268,8 @@ async fn a_mined_transaction_that_a_reorg_drops_goes_out_again() {
     service.chain.mine_many(3);
     assert!(service.chain.pool().is_empty());
     service.drive().await;
-    assert_eq!(service.sent("a").await.0[..1], hashes, "the same bytes first");
+    assert_eq!(service.sent("a").await.0, hashes);
+    assert_eq!(service.chain.pool(), hashes, "the same bytes, at once");
     service.mine_and_drive(1 + FINAL_DEPTH).await;
     assert!(service.is_final("a").await);
     assert_eq!(service.executions().await["a"], 1);
@@ -300,6 +302,29 @@ async fn a_nonce_that_someone_else_used_is_given_up_only_when_that_is_final() {
     let (both, nonce) = service.sent("a").await;
     assert_eq!((both.len(), nonce, both[0]), (2, 1, hashes[0]));
     service.mine_and_drive(1 + FINAL_DEPTH).await;
+    assert!(service.is_final("a").await);
+}
+
+#[tokio::test]
+async fn a_nonce_used_again_on_another_fork_is_given_up_only_when_that_one_is_final() {
+    let service = Service::new();
+    service.chain.mine_many(FINAL_DEPTH);
+    service.intend("a");
+    service.chain.set_faults(losing());
+    service.drive().await;
+    service.intrude(0).await.unwrap();
+    service.chain.set_faults(Faults::default());
+    service.mine_and_drive(1).await;
+    service.chain.reorg(1);
+    service.chain.mine_many(3);
+    service.intrude(0).await.unwrap();
+    service.mine_and_drive(2).await;
+    assert_eq!(
+        service.sent("a").await.0.len(),
+        1,
+        "final is the height where it was seen first, not its new block"
+    );
+    service.mine_and_drive(3 * FINAL_DEPTH).await;
     assert!(service.is_final("a").await);
 }
 
@@ -414,6 +439,7 @@ async fn no_more_than_the_bound_is_in_flight_and_all_come_through() {
     let service = Service::new();
     let ids: Vec<String> = (0..40).map(|number| format!("{number:02}")).collect();
     ids.iter().for_each(|id| service.intend(id));
+    service.drive().await;
     service.drive().await;
     assert_eq!(service.chain.pool().len(), MAX_IN_FLIGHT);
     assert_eq!(service.status("16").await, IntentStatus::Queued);

@@ -113,10 +113,10 @@ impl AttestorArgs {
 
 /// Runs the coordinator.
 pub(crate) async fn coordinator(args: &CoordinatorArgs) -> Result<(), CliError> {
-    let mut config: hypha_relayer::RelayerConfig = read_toml(args.service.config()?)?;
+    let mut config: hypha_coordinator::CoordinatorConfig = read_toml(args.service.config()?)?;
     args.service.overrule(&mut config.listen, &mut config.store);
     let shutdown = args.service.start();
-    hypha_relayer::run(config, shutdown).await.map_err(|error| CliError::Failed(error.into()))
+    hypha_coordinator::run(config, shutdown).await.map_err(|error| CliError::Failed(error.into()))
 }
 
 /// Runs the relayer.

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &StatusArgs) -> Result<(), CliError> {
 
 /// The chains side by side; `now` in Unix milliseconds.
 fn chains(chains: &[ChainView], now: u64) -> Table {
-    let mut table = Table::new(&["CHAIN", "NAME", "ROLE", "INDEX", "ROOT", "SINCE", "CONFIRMED"]);
+    let mut table = Table::new(&["CHAIN", "NAME", "ROLE", "INDEX", "ROOT", "SINCE", "CONFIRMED", "TROUBLE"]);
     for chain in chains {
         table.row([
             chain.chain_id.clone(),
@@ -62,6 +62,7 @@ fn chains(chains: &[ChainView], now: u64) -> Table {
             chain.root.as_deref().map(short).unwrap_or_default(),
             chain.updated_at.map(|at| milliseconds(now.saturating_sub(at))).unwrap_or_default(),
             chain.confirmed_index.clone().unwrap_or_default(),
+            chain.error.clone().unwrap_or_default(),
         ]);
     }
     table

@@ -71,8 +71,12 @@ struct NewNote<'a> {
     quantity: u64,
 }
 
-/// Runs the whole demonstration.
-pub(super) async fn run(api: &str, places: &[Place], people: &People) -> Result<Report, CliError> {
+/// Runs the whole demonstration; the report holds what was done even where it failed.
+pub(super) async fn run(
+    api: &str,
+    places: &[Place],
+    people: &People,
+) -> Result<(Report, Result<(), CliError>), CliError> {
     let hub = &places[0].deployed;
     let mut demonstration = Demonstration {
         client: Client::new(api)?,
@@ -81,8 +85,8 @@ pub(super) async fn run(api: &str, places: &[Place], people: &People) -> Result<
         people,
         report: Report::default(),
     };
-    demonstration.all().await?;
-    Ok(demonstration.report)
+    let outcome = demonstration.all().await;
+    Ok((demonstration.report, outcome))
 }
 
 impl Demonstration<'_> {

@@ -3,7 +3,9 @@
 use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use alloy::primitives::B256;
 use hypha_chain::config::RpcUrl;
 use hypha_chain::{ChainConfig, Finality, KeyConfig};
 use serde::Serialize;
@@ -15,6 +17,8 @@ use crate::exit::CliError;
 const MARK: &str = ".hypha-devnet";
 /// Milliseconds between looks at a chain that makes a block a second.
 const POLL_MS: u64 = 200;
+/// Ports of the services: below those that Linux (from 32768) and macOS (from 49152) give to outgoing connections.
+const SERVICE_PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// The folder, empty at first and this devnet's alone.
 #[derive(Debug)]
@@ -119,17 +123,44 @@ pub(super) fn chain_config(chain: &Deployed, rpc: &[SocketAddr]) -> ChainConfig 
     }
 }
 
-/// Free loopback ports. They are given back before the services take them; nothing else on the machine is likely to get
-/// one of them in between, and a service that finds its port taken says so.
+/// Ports that no system gives to outgoing connections or to listeners that ask for any port. Those are chosen at random
+/// all the time (here by the services' own connections and the proxies), and one of them would soon be a service's port.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// Free loopback ports for services, which take them a moment later and, started again, once more. They are outside of the
+/// range from which the system serves everybody else's connections, so that none of those can come in between.
 pub(super) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, CliError> {
-    let listeners: Result<Vec<_>, _> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
-    let addresses = listeners.and_then(|listeners| listeners.iter().map(TcpListener::local_addr).collect());
-    addresses.map_err(|error: std::io::Error| CliError::Failed(error.into()))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    // Another devnet that starts at the same time begins its search elsewhere.
+    let first = (now ^ std::process::id()) as usize % SERVICE_PORTS.len();
+    let mut listeners = Vec::new();
+    for port in SERVICE_PORTS.skip(first).chain(SERVICE_PORTS.take(first)) {
+        if listeners.len() == count {
+            break;
+        }
+        listeners.extend(TcpListener::bind(("127.0.0.1", port)).ok());
+    }
+    let addresses: Result<Vec<SocketAddr>, _> = listeners.iter().map(TcpListener::local_addr).collect();
+    match addresses {
+        Ok(addresses) if addresses.len() == count => Ok(addresses),
+        _ => Err(CliError::Failed(anyhow::anyhow!(
+            "no {count} free ports from {SERVICE_PORTS:?} on 127.0.0.1"
+        ))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_are_distinct_and_none_that_the_system_gives_away() {
+        let addresses = free_addresses(20).unwrap();
+        let ports: std::collections::BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
+        assert_eq!(ports.len(), 20);
+        let given = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        assert!(ports.iter().all(|port| PORTS.contains(port)) && !PORTS.contains(&given));
+    }
 
     #[test]
     fn a_foreign_folder_is_never_wiped() {
@@ -151,6 +182,21 @@ mod tests {
         drop(first);
         let second = Files::prepare(folder.path()).unwrap();
         assert!(!second.path("old.log").exists());
+    }
+
+    #[test]
+    fn ports_are_distinct_and_those_in_use_are_passed_over() {
+        let held: Vec<TcpListener> = free_addresses(20)
+            .unwrap()
+            .into_iter()
+            .map(|address| TcpListener::bind(address).unwrap())
+            .collect();
+        let mut all: Vec<SocketAddr> = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        all.extend(free_addresses(20).unwrap());
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 40);
+        assert!(all.iter().all(|address| SERVICE_PORTS.contains(&address.port())));
     }
 
     #[test]
@@ -178,7 +224,7 @@ mod tests {
         let attestor: hypha_attestor::AttestorConfig = crate::settings::read_toml(&path).unwrap();
         attestor.validate().unwrap();
         assert_eq!(attestor.chains[0].quorum, 2);
-        let coordinator: hypha_relayer::RelayerConfig = crate::settings::read_toml(&path).unwrap();
+        let coordinator: hypha_coordinator::CoordinatorConfig = crate::settings::read_toml(&path).unwrap();
         coordinator.validate().unwrap();
         let path = files.write_toml("r.toml", &content(Some(vec!["http://127.0.0.1:1".into()]))).unwrap();
         let relayer: hypha_relayer::RelayerConfig = crate::settings::read_toml(&path).unwrap();

@@ -33,7 +33,7 @@ use anvil::Anvil;
 use demonstration::{People, Place};
 use files::Files;
 use process::Processes;
-use report::{Report, indent};
+use report::indent;
 use services::{ATTESTORS, Ground, Keys, Service, THRESHOLD};
 
 /// Chain id of the hub; the spokes have those after it.
@@ -305,11 +305,12 @@ impl Devnet {
             alice: self.accounts[7].clone(),
             bob: self.accounts[8].clone(),
         };
-        let report: Report = demonstration::run(self.api(), &places, &people).await?;
+        let (report, outcome) = demonstration::run(self.api(), &places, &people).await?;
         print(format!("\nall chains\n{}", indent(&report.chains())));
         if let Some(path) = json {
             files::write_json(path, &report)?;
         }
+        outcome?;
         match report.flaw() {
             Some(flaw) => Err(CliError::Disagreed(flaw)),
             None => Ok(()),

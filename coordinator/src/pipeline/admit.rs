@@ -171,11 +171,12 @@ impl Group {
     }
 
     fn check_inputs(&self, state: &State, operation: &Operation) -> Result<(), Refusal> {
+        let inputs = operation.input_ids();
         let mut seen = BTreeSet::new();
-        for input in operation.input_ids() {
-            if !seen.insert(input) {
-                return Err(Refusal::InputRepeated { input });
-            }
+        if let Some(input) = inputs.iter().copied().find(|input| !seen.insert(*input)) {
+            return Err(Refusal::InputRepeated { input });
+        }
+        for input in inputs {
             let note = state.notes.get(&input);
             if let Some(origin) = note.and_then(|note| note.spent) {
                 return Err(Refusal::InputSpent { input, by: origin.operation });

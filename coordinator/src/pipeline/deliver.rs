@@ -89,6 +89,9 @@ async fn take_back(context: &Context, removed: &[Block]) -> Result<(), Coordinat
                 delivered.is_some_and(|seen| removed.iter().any(|block| block.hash == seen.block_hash))
             };
             let gone: Vec<&BatchRecord> = state.batches.values().filter(is_removed).collect();
+            if let Some(batch) = gone.iter().find(|batch| batch.state == BatchState::Final) {
+                return Err(CoordinatorError::HubLog(format!("batch {} was final and is gone", batch.index)));
+            }
             let lost = gone.iter().find(|batch| batch.foreign).map_or(u64::MAX, |batch| batch.index);
             roll_back(state, update, lost, now);
             for batch in gone.into_iter().filter(|batch| batch.index < lost) {
@@ -96,10 +99,9 @@ async fn take_back(context: &Context, removed: &[Block]) -> Result<(), Coordinat
                 move_members(state, update, batch, Status::Committed, None, now);
                 update.batch(BatchRecord { state: BatchState::Committed, delivered: None, ..batch.clone() });
             }
-            Ok::<_, LedgerError>(())
+            Ok(())
         })
-        .await?;
-    Ok(())
+        .await
 }
 
 async fn follow_log(context: &Context, log: &Log) -> Result<(), CoordinatorError> {

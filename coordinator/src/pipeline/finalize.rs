@@ -168,16 +168,17 @@ fn tell(
 pub async fn follow_spoke(context: &Context, spoke: &Link, follower: &Follower) -> Result<(), CoordinatorError> {
     for _ in 0..STEPS_PER_ROUND {
         let Some(step) = next_step(spoke, follower).await? else { return Ok(()) };
-        if step.removed.is_empty() {
-            take_roots(context, spoke, step).await?;
-        } else {
+        if !step.removed.is_empty() {
             take_back_roots(context, spoke, step).await?;
+        } else if !take_roots(context, spoke, step).await? {
+            return Ok(());
         }
     }
     Ok(())
 }
 
-async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), CoordinatorError> {
+/// Takes a step, unless it is ahead of what `deliver` has seen of the hub; then it comes again. Gives whether it was taken.
+async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool, CoordinatorError> {
     let mut moves = Vec::new();
     for log in step.added.iter().flat_map(|(_, logs)| logs) {
         if let Some(moved) = decode::<RootUpdated>(log)? {
@@ -189,8 +190,11 @@ async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), C
     context
         .ledger
         .update(|state, update| {
+            if moves.iter().any(|(_, milestone)| milestone.index > state.delivered_index()) {
+                return Ok(false);
+            }
             update.also(step.cursor);
-            let Some(view) = state.chains.get(&chain_id) else { return Ok::<_, LedgerError>(()) };
+            let Some(view) = state.chains.get(&chain_id) else { return Ok(true) };
             let mut record = view.record.clone();
             for (root, milestone) in &moves {
                 update.relayed(chain_id, milestone);
@@ -200,10 +204,9 @@ async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), C
             if !moves.is_empty() {
                 update.chain(chain_id, record);
             }
-            Ok(())
+            Ok(true)
         })
-        .await?;
-    Ok(())
+        .await
 }
 
 /// Milestones read at a time after a reorg: what attestors have not seen final is far less.

@@ -8,13 +8,13 @@ use super::tables::{self, milestone_key, number_of};
 use super::{BatchBody, BatchRecord, EventRecord, JournalRecord, LedgerError, Milestone, ProgressRecord};
 
 /// An operation and all that is known of it.
-pub struct OperationRow {
+pub(crate) struct OperationRow {
     /// As it was admitted.
-    pub journal: JournalRecord,
+    pub(crate) journal: JournalRecord,
     /// How far it has come.
-    pub progress: ProgressRecord,
+    pub(crate) progress: ProgressRecord,
     /// The batch that carries it.
-    pub batch: Option<BatchRecord>,
+    pub(crate) batch: Option<BatchRecord>,
 }
 
 /// A row read as its record.

@@ -140,13 +140,15 @@ mod tests {
                 operations: vec![1; *size].into(),
                 witness: vec![2; *size].into(),
             };
-            rows.write(vec![put_batch(index, &record)]).unwrap();
+            rows.write(vec![put_batch(index, &record)]).expect("a store in memory holds these batches");
         }
         rows
     }
 
     fn ends(rows: &Rows, from: u64, up_to: u64, max_batches: usize, max_calldata_bytes: usize) -> u64 {
-        choose(rows, Range { from, up_to }, RelayConfig { max_batches, max_calldata_bytes }).unwrap().to
+        choose(rows, Range { from, up_to }, RelayConfig { max_batches, max_calldata_bytes })
+            .expect("a store in memory holds these batches")
+            .to
     }
 
     #[test]
@@ -165,7 +167,8 @@ mod tests {
     fn the_size_is_that_of_the_calldata() {
         let rows = rows(&[1, 33, 64, 1_000]);
         let bounds = RelayConfig { max_batches: 8, max_calldata_bytes: 1_000_000 };
-        let chosen = choose(&rows, Range { from: 1, up_to: 4 }, bounds).unwrap();
+        let chosen = choose(&rows, Range { from: 1, up_to: 4 }, bounds)
+            .expect("a store in memory holds these batches");
         let counted: usize =
             chosen.batches.iter().map(|batch| calldata_bytes(&batch.operations, &batch.witness)).sum();
         let calldata = chosen.calldata(false, vec![0; 56 + 64 * 65].into());
@@ -175,7 +178,8 @@ mod tests {
 
     #[test]
     fn an_attested_spoke_is_taken_to_the_end_at_once() {
-        let chosen = choose_last(&rows(&[10; 5]), Range { from: 2, up_to: 5 }).unwrap();
+        let chosen = choose_last(&rows(&[10; 5]), Range { from: 2, up_to: 5 })
+            .expect("a store in memory holds these batches");
         assert_eq!((chosen.to, chosen.root), (5, B256::with_last_byte(5)));
         assert_eq!((chosen.batch_chain, chosen.batches.len()), (B256::repeat_byte(5), 0));
     }

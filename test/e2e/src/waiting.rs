@@ -26,6 +26,6 @@ pub fn wait_until<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> O
             return seen;
         }
         assert!(started.elapsed() < deadline, "{what}: not within {deadline:?}");
-        block_on(tokio::time::sleep(LOOK_EVERY));
+        block_on(async { tokio::time::sleep(LOOK_EVERY).await });
     }
 }

@@ -120,7 +120,7 @@ impl Run<'_> {
                 self.devnet.api.try_get(&format!("/v1/resources/{id}"))
             });
             assert_eq!(view["resource"]["quantity"], note.quantity.to_string(), "{view}");
-            assert!(view["spentBy"].is_null(), "{view}");
+            assert!(view["spent"].is_null(), "{view}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The main job by one command: the demonstration comes out as it should, and nothing is left behind, however the devnet ends.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use hypha_e2e::{Devnet, Finished, MARKER, command, finish, hypha, kill, left_over, scratch, wait_until};
@@ -85,6 +85,17 @@ fn require_stages(transfer: &Value) {
     assert!(delivered["gas"].as_str().and_then(|gas| gas.parse::<u64>().ok()).is_some_and(|gas| gas > 21_000), "{delivered}");
 }
 
+/// A devnet that ends even when its test fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            kill(self.0.id(), "INT");
+        }
+    }
+}
+
 #[test]
 fn ctrl_c_leaves_nothing_behind() {
     let folder = scratch("interrupted");
@@ -93,15 +104,15 @@ fn ctrl_c_leaves_nothing_behind() {
     devnet.args(["devnet", "--skip-demo", "--chains", "1", "--state"]).arg(folder.join("state"));
     devnet.arg("--ports-file").arg(&ready).env(MARKER, "interrupted");
     devnet.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = devnet.spawn().expect("hypha runs");
+    let mut running = Running(devnet.spawn().expect("hypha runs"));
     wait_until("the devnet is up", ONCE_WITHIN, || {
-        assert!(child.try_wait().expect("its status can be asked").is_none(), "the devnet ended");
+        assert!(running.0.try_wait().expect("its status can be asked").is_none(), "the devnet ended");
         ready.exists().then_some(())
     });
-    let running = left_over("interrupted");
-    assert!(running.len() >= 1 + 2 * 2 + 5, "devnet, two guarded chains, five services: {running:?}");
-    kill(child.id(), "INT");
-    let status = child.wait().expect("it ends");
+    let processes = left_over("interrupted");
+    assert!(processes.len() >= 1 + 2 * 2 + 5, "devnet, two guarded chains, five services: {processes:?}");
+    kill(running.0.id(), "INT");
+    let status = running.0.wait().expect("it ends");
     assert_eq!(left_over("interrupted"), [], "all has ended when the devnet has");
     assert!(status.success(), "{status}");
 }

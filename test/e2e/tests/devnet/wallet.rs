@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use hypha_e2e::{FINALIZED_WITHIN, cast, cast_fails, command, devnet_mnemonic, fresh_salt, in_an_hour, run, wait_until};
+use hypha_e2e::{FINALIZED_WITHIN, cast, cast_fails, command, fresh_salt, in_an_hour, run, wait_until};
 use serde_json::{Value, json};
 
 use super::devnet;
 
+/// Published words that are worth nothing: a wallet of the test's own, so that its notes are no other test's.
+const WORDS: &str = "test test test test test test test test test test test junk";
 /// Place of the wallet's account under the development mnemonic; beyond those that the devnet uses.
 const ACCOUNT: &str = "77";
 
@@ -19,7 +21,7 @@ struct Wallet {
 impl Wallet {
     fn open() -> Self {
         let path = devnet().path("mnemonic");
-        std::fs::write(&path, devnet_mnemonic()).expect("the folder is this test's");
+        std::fs::write(&path, WORDS).expect("the folder is this test's");
         let words = path.to_str().expect("a plain path").to_owned();
         let address = cast(&["wallet", "address", "--mnemonic", &words, "--mnemonic-index", ACCOUNT]);
         Self { words, address }

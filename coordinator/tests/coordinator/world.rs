@@ -1,0 +1,355 @@
+//! A hub that verifies batches, a spoke, and a coordinator over them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::sol_types::{SolCall, SolEvent};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use hypha_chain::config::{ChainConfig, Finality, Role};
+use hypha_chain::ports::{BlockTag, Call, Chain, Store};
+use hypha_chain::simulated::{Execution, SimulatedChain};
+use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
+use hypha_coordinator::config::{BatchConfig, LimitsConfig};
+use hypha_coordinator::{CoordinatorError, Ports, Service};
+use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain, verify_batch};
+use hypha_protocol::contracts::{IRootHub, IRootVerifier};
+use hypha_protocol::ids::{kind_of, output_resource, word};
+use hypha_protocol::json::{IssueJson, TransferJson};
+use hypha_protocol::operations::{Issue, Operation, Output, Resource, Rules, Transfer, encode_operations};
+use hypha_protocol::replay::Replica;
+use hypha_protocol::signing::{distinct_owners, hub_domain, sign_issue, sign_transfer, transfer_hash};
+use hypha_tree::Root;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+pub(crate) const HUB_ID: u64 = 31_337;
+pub(crate) const SPOKE_ID: u64 = 31_338;
+pub(crate) const DEADLINE: u64 = 4_000_000_000;
+/// Longest wait for anything: far above what a slow machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn hub_address() -> Address {
+    Address::repeat_byte(0x11)
+}
+
+pub(crate) fn spoke_address() -> Address {
+    Address::repeat_byte(0x22)
+}
+
+pub(crate) fn key(name: &str) -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&keccak256(format!("hypha test key {name}"))).unwrap()
+}
+
+/// What the hub's contract would remember.
+#[derive(Clone, Default)]
+struct Memory {
+    /// Batch chain and root of every batch that it was ever shown.
+    shown: Arc<Mutex<BTreeMap<B256, Root>>>,
+    /// Indexes that somebody else's batch has taken.
+    foreign: Arc<Mutex<BTreeMap<u64, B256>>>,
+}
+
+/// A hub: takes a batch when it is valid on top of the newest canonical one.
+fn install_hub(chain: &SimulatedChain) -> Memory {
+    let memory = Memory::default();
+    let genesis = genesis_batch_chain(HUB_ID, hub_address());
+    memory.shown.lock().unwrap().insert(genesis, Root::EMPTY);
+    let remembered = memory.clone();
+    let rules = Rules { separator: hub_domain(HUB_ID, hub_address()).separator(), hub: None };
+    chain.set_contracts(move |call: &Call| {
+        if let Ok(batch) = IRootHub::applyBatchCall::abi_decode(&call.data) {
+            return apply(&memory, &rules, &batch);
+        }
+        let spokes = IRootHub::spokeChainsCall::abi_encode_returns(&vec![U256::from(SPOKE_ID)]);
+        Ok(Execution { output: spokes.into(), logs: Vec::new() })
+    });
+    remembered
+}
+
+/// Contracts of a simulated chain have no state, so the batch says by its index and its proof on what it stands: it is taken on
+/// any root shown before from which it is valid.
+fn apply(memory: &Memory, rules: &Rules, batch: &IRootHub::applyBatchCall) -> Result<Execution, Bytes> {
+    if memory.foreign.lock().unwrap().get(&batch.batchIndex).is_some_and(|root| *root != batch.newRoot) {
+        return Err(Bytes::from_static(&[0xba, 0xd1]));
+    }
+    let mut shown = memory.shown.lock().unwrap();
+    let root = Root::from(batch.newRoot.0);
+    let valid = |before: &Root| verify_batch(*before, &batch.operations, &batch.witness, root, rules).is_ok();
+    let before = shown.iter().find(|(_, before)| valid(before)).map(|(chain, _)| *chain);
+    let before = before.ok_or(Bytes::from_static(&[0xba, 0xd0]))?;
+    let chain = next_batch_chain(before, batch.batchIndex, root, &batch.operations);
+    shown.insert(chain, root);
+    let event = applied(batch.batchIndex, batch.newRoot, chain, &batch.operations);
+    Ok(Execution { output: Bytes::new(), logs: vec![event] })
+}
+
+fn applied(index: u64, root: B256, chain: B256, operations: &[u8]) -> (Address, Vec<B256>, Bytes) {
+    let operations = operations.to_vec().into();
+    log(hub_address(), &IRootHub::BatchApplied { index, root, batchChain: chain, operations })
+}
+
+fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B256>, Bytes) {
+    let data = event.encode_log_data();
+    (address, data.topics().to_vec(), data.data)
+}
+
+fn chain_config(chain_id: u64, role: Role, verifier: Address) -> ChainConfig {
+    ChainConfig {
+        chain_id,
+        name: format!("chain {chain_id}"),
+        role,
+        rpc: vec!["http://127.0.0.1:1".into()],
+        quorum: 1,
+        verifier,
+        fact_verifier: Address::repeat_byte(0x33),
+        attested: false,
+        start_block: 0,
+        poll_ms: 10,
+        finality: Finality::Finalized,
+        max_logs_range: 1_000,
+    }
+}
+
+/// Chains and a store that outlive coordinators.
+pub(crate) struct World {
+    pub(crate) hub: SimulatedChain,
+    pub(crate) spoke: SimulatedChain,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) batch: BatchConfig,
+    pub(crate) limits: LimitsConfig,
+    memory: Memory,
+    relayed: Mutex<(u64, u64)>,
+}
+
+/// A running coordinator.
+pub(crate) struct Running {
+    pub(crate) service: Service,
+    pub(crate) router: Router,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        let (hub, spoke) = (SimulatedChain::new(HUB_ID, 3), SimulatedChain::new(SPOKE_ID, 3));
+        let memory = install_hub(&hub);
+        let batch = BatchConfig { max_age_ms: 0, ..BatchConfig::default() };
+        Self { hub, spoke, store, batch, limits: LimitsConfig::default(), memory, relayed: Mutex::new((0, 0)) }
+    }
+
+    pub(crate) async fn try_start(&self) -> Result<Running, CoordinatorError> {
+        let shutdown = CancellationToken::new();
+        let chains: Vec<(ChainConfig, Arc<dyn Chain>)> = vec![
+            (chain_config(HUB_ID, Role::Hub, hub_address()), Arc::new(self.hub.clone())),
+            (chain_config(SPOKE_ID, Role::Spoke, spoke_address()), Arc::new(self.spoke.clone())),
+        ];
+        let ports = Ports { store: self.store.clone(), clock: Arc::new(SystemClock), chains, signer: key("sequencer") };
+        let service = Service::start(self.batch.clone(), self.limits.clone(), ports, shutdown.clone()).await?;
+        let router = service.router();
+        Ok(Running { service, router, shutdown })
+    }
+
+    pub(crate) async fn start(&self) -> Running {
+        self.try_start().await.unwrap()
+    }
+
+    /// Indexes and roots that the hub's canonical chain has taken.
+    pub(crate) async fn taken(&self) -> Vec<(u64, B256)> {
+        let head = self.hub.block(BlockTag::Latest).await.unwrap().unwrap();
+        let logs = self.hub.logs_in_range(hub_address(), 0, head.number).await.unwrap();
+        let read = |log: &hypha_chain::ports::Log| {
+            IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
+        };
+        logs.iter().filter_map(read).map(|event| (event.index, event.root)).collect()
+    }
+
+    /// A block on each chain, and what an honest relayer would do by then.
+    pub(crate) async fn turn(&self) {
+        self.hub.mine();
+        let newest = self.taken().await.last().copied();
+        {
+            let mut relayed = self.relayed.lock().unwrap();
+            if relayed.1 < relayed.0 {
+                self.confirm(relayed.0);
+                relayed.1 = relayed.0;
+            }
+            if let Some((index, root)) = newest.filter(|(index, _)| *index > relayed.0) {
+                self.relay(index, root);
+                relayed.0 = index;
+            }
+        }
+        self.spoke.mine();
+    }
+
+    /// Somebody else's batch, which the hub takes in its next block. Gives its root.
+    pub(crate) fn foreign(&self, index: u64, operations: &[Operation], replica: &mut Replica) -> B256 {
+        let bytes = encode_operations(operations).unwrap();
+        let step = replica.apply(index, &bytes).unwrap();
+        let root = word(step.root);
+        self.memory.shown.lock().unwrap().insert(step.batch_chain, step.root);
+        self.memory.foreign.lock().unwrap().insert(index, root);
+        let (address, topics, data) = applied(index, root, step.batch_chain, &bytes);
+        self.hub.emit(address, topics, data);
+        root
+    }
+
+    /// The spoke takes a root, in its next block.
+    pub(crate) fn relay(&self, index: u64, root: B256) {
+        let event = IRootVerifier::RootUpdated { oldRoot: B256::ZERO, newRoot: root, index };
+        let (address, topics, data) = log(spoke_address(), &event);
+        self.spoke.emit(address, topics, data);
+    }
+
+    /// The hub takes the spoke's confirmation home, in its next block.
+    pub(crate) fn confirm(&self, index: u64) {
+        let event = IRootHub::Confirmed { chainId: U256::from(SPOKE_ID), index, root: B256::ZERO };
+        let (address, topics, data) = log(hub_address(), &event);
+        self.hub.emit(address, topics, data);
+    }
+
+    /// Turns the world until an operation has this status.
+    pub(crate) async fn until(&self, running: &Running, id: &str, status: &str) -> Value {
+        let begin = Instant::now();
+        loop {
+            let (_, view) = running.get(&format!("/v1/transfers/{id}")).await;
+            if view["status"] == status {
+                return view;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{id} is not {status} in time: {view:#}");
+            self.turn().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Waits for a condition.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds().await {
+        assert!(begin.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+impl Running {
+    pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn submit(&self, operation: &Operation) -> (StatusCode, Value) {
+        let (path, body) = form(operation);
+        self.post(path, body.to_string()).await
+    }
+
+    /// Hands an operation in and gives its id.
+    pub(crate) async fn accept(&self, operation: &Operation) -> String {
+        let (status, answer) = self.submit(operation).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer:#}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), CoordinatorError> {
+        self.shutdown.cancel();
+        drop(self.router);
+        tokio::time::timeout(PATIENCE, self.service.join()).await.expect("stops in time")
+    }
+}
+
+/// Path and body of a request.
+pub(crate) fn form(operation: &Operation) -> (&'static str, Value) {
+    match operation {
+        Operation::Transfer(transfer) => {
+            ("/v1/transfers", serde_json::to_value(TransferJson::from(transfer)).unwrap())
+        }
+        Operation::Issue(issue) => ("/v1/issues", serde_json::to_value(IssueJson::from(issue)).unwrap()),
+    }
+}
+
+pub(crate) const LABEL: B256 = B256::repeat_byte(0x77);
+
+pub(crate) fn kind() -> B256 {
+    kind_of(U256::ZERO, key("issuer").address(), LABEL)
+}
+
+/// A note of the test's kind.
+pub(crate) fn note(owner: &str, domain: u64, quantity: u64, salt: u8) -> Resource {
+    Resource {
+        domainId: U256::from(domain),
+        owner: key(owner).address(),
+        kind: kind(),
+        quantity: U256::from(quantity),
+        data: B256::ZERO,
+        salt: B256::repeat_byte(salt),
+    }
+}
+
+pub(crate) fn issue_until(resource: &Resource, deadline: u64) -> Operation {
+    let issuer = key("issuer");
+    let mut issue = Issue {
+        resource: resource.clone(),
+        issuer: issuer.address(),
+        label: LABEL,
+        deadline,
+        signature: Bytes::new(),
+    };
+    issue.signature = sign_issue(&issuer, &hub_domain(HUB_ID, hub_address()), &issue).unwrap();
+    Operation::Issue(issue)
+}
+
+pub(crate) fn issue(resource: &Resource) -> Operation {
+    issue_until(resource, DEADLINE)
+}
+
+pub(crate) fn output(owner: &str, domain: u64, quantity: u64) -> Output {
+    let Resource { domainId, owner, kind, quantity, data, .. } = note(owner, domain, quantity, 1);
+    Output { domainId, owner, kind, quantity, data }
+}
+
+/// A transfer, signed by those of these accounts that own an input.
+pub(crate) fn transfer_until(inputs: &[Resource], outputs: &[Output], signers: &[&str], deadline: u64) -> Transfer {
+    let mut transfer =
+        Transfer { inputs: inputs.to_vec(), outputs: outputs.to_vec(), deadline, signatures: Vec::new() };
+    let domain = hub_domain(HUB_ID, hub_address());
+    for owner in distinct_owners(inputs) {
+        let signer = signers.iter().map(|name| key(name)).find(|signer| signer.address() == owner);
+        let signer = signer.unwrap_or_else(|| key("nobody"));
+        transfer.signatures.push(sign_transfer(&signer, &domain, &transfer).unwrap());
+    }
+    transfer
+}
+
+pub(crate) fn transfer(inputs: &[Resource], outputs: &[Output], signers: &[&str]) -> Operation {
+    Operation::Transfer(transfer_until(inputs, outputs, signers, DEADLINE))
+}
+
+/// The note that an output of a transfer becomes.
+pub(crate) fn made(operation: &Operation, index: usize) -> Resource {
+    let Operation::Transfer(transfer) = operation else { panic!("no transfer") };
+    output_resource(transfer_hash(transfer), index, &transfer.outputs[index])
+}
+
+/// The keys of the tree that a note stands under, as text.
+pub(crate) fn key_of(resource: &Resource) -> String {
+    let id = hypha_protocol::ids::resource_id(resource);
+    word(hypha_protocol::ids::resource_key(resource.domainId, id)).to_string()
+}
