@@ -558,8 +558,9 @@ async fn a_failing_store_ends_the_service() {
     let world = World::new();
     let attestor = world.attestor().await;
     world.disk.full.store(true, Ordering::SeqCst);
-    let ended = attestor.work(tokio_util::sync::CancellationToken::new()).await;
-    assert!(ended.unwrap_err().to_string().contains("disk full"));
+    let work = attestor.work(tokio_util::sync::CancellationToken::new());
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), work).await;
+    assert!(ended.expect("the service ends in time").unwrap_err().to_string().contains("disk full"));
 }
 
 #[tokio::test]

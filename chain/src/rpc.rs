@@ -1,5 +1,7 @@
 //! One JSON-RPC endpoint as [`Chain`]. Answers are checked against the question: block, address, order.
 
+mod answer;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,13 +9,13 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use async_trait::async_trait;
 use reqwest::{Client, Url};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use self::answer::{RpcBlock, RpcReceipt, checked_logs, read_answer};
 use crate::config::RpcUrl;
-use crate::error::{ChainError, NetError, read_node_error, shorten};
+use crate::error::{ChainError, NetError};
 use crate::net;
 use crate::ports::{Block, BlockTag, Call, Chain, Log, Receipt};
 
@@ -180,114 +182,6 @@ fn tag_word(tag: BlockTag) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct Answer<T> {
-    id: Option<u64>,
-    result: Option<T>,
-    error: Option<Fault>,
-}
-
-#[derive(Deserialize)]
-struct Fault {
-    code: i64,
-    #[serde(default)]
-    message: String,
-    data: Option<Value>,
-}
-
-/// Reads an answer's body. Nodes send JSON-RPC errors under any HTTP status, so the body comes first.
-fn read_answer<T: DeserializeOwned>(id: u64, status: u16, body: &[u8]) -> Result<Option<T>, ChainError> {
-    let answer: Answer<T> = match serde_json::from_slice(body) {
-        Ok(answer) => answer,
-        Err(_) if status != 200 => {
-            let text = String::from_utf8_lossy(body);
-            return Err(ChainError::Transport(format!("status {status}: {}", shorten(&text))));
-        }
-        Err(_) => return Err(ChainError::Response("a JSON-RPC answer of the expected form")),
-    };
-    if let Some(Fault { code, message, data }) = answer.error {
-        return Err(read_node_error(code, &message, data.as_ref()));
-    }
-    if status != 200 {
-        return Err(ChainError::Transport(format!("status {status}")));
-    }
-    if answer.id != Some(id) {
-        return Err(ChainError::Response("the id of the request"));
-    }
-    Ok(answer.result)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcBlock {
-    number: U64,
-    hash: B256,
-    parent_hash: B256,
-    timestamp: U64,
-    base_fee_per_gas: Option<U64>,
-}
-
-impl From<RpcBlock> for Block {
-    fn from(block: RpcBlock) -> Self {
-        Self {
-            number: block.number.to(),
-            hash: block.hash,
-            parent: block.parent_hash,
-            time: block.timestamp.to(),
-            base_fee: block.base_fee_per_gas.map_or(0, |fee| fee.to()),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcLog {
-    address: Address,
-    topics: Vec<B256>,
-    data: Bytes,
-    block_number: U64,
-    block_hash: B256,
-    transaction_hash: B256,
-    log_index: U64,
-    #[serde(default)]
-    removed: bool,
-}
-
-/// The logs, once it is sure that they are of this contract, not removed, and in order.
-fn checked_logs(address: Address, logs: Vec<RpcLog>) -> Result<Vec<Log>, ChainError> {
-    let logs: Vec<Log> = logs
-        .into_iter()
-        .filter(|log| !log.removed)
-        .map(|log| Log {
-            address: log.address,
-            topics: log.topics,
-            data: log.data,
-            block_number: log.block_number.to(),
-            block_hash: log.block_hash,
-            tx_hash: log.transaction_hash,
-            log_index: log.log_index.to(),
-        })
-        .collect();
-    if logs.iter().any(|log| log.address != address) {
-        return Err(ChainError::Response("logs of the contract asked for"));
-    }
-    let place = |log: &Log| (log.block_number, log.log_index);
-    if logs.windows(2).any(|pair| place(&pair[0]) >= place(&pair[1])) {
-        return Err(ChainError::Response("logs in ascending order"));
-    }
-    Ok(logs)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcReceipt {
-    transaction_hash: B256,
-    block_number: U64,
-    block_hash: B256,
-    status: U64,
-    gas_used: U64,
-}
-
 #[async_trait]
 impl Chain for RpcChain {
     fn id(&self) -> u64 {
@@ -332,6 +226,10 @@ impl Chain for RpcChain {
     }
 
     async fn logs_in_range(&self, address: Address, from: u64, to: u64) -> Result<Vec<Log>, ChainError> {
+        // Some nodes answer a range beyond their head with the logs they have, which would hide those to come.
+        if self.block(BlockTag::Number(to)).await?.is_none() {
+            return Err(ChainError::UnknownBlock);
+        }
         let word = |number| tag_word(BlockTag::Number(number));
         let filter = json!([{ "address": address, "fromBlock": word(from), "toBlock": word(to) }]);
         let logs = checked_logs(address, self.demand("eth_getLogs", filter).await?)?;
@@ -368,17 +266,13 @@ impl Chain for RpcChain {
 
     async fn receipt(&self, tx_hash: B256) -> Result<Option<Receipt>, ChainError> {
         let found: Option<RpcReceipt> = self.ask("eth_getTransactionReceipt", json!([tx_hash])).await?;
-        let Some(receipt) = found else { return Ok(None) };
-        if receipt.transaction_hash != tx_hash {
-            return Err(ChainError::Response("the receipt of the transaction asked for"));
+        let receipt = found.map(Receipt::from);
+        match &receipt {
+            Some(receipt) if receipt.tx_hash != tx_hash => {
+                Err(ChainError::Response("the receipt of the transaction asked for"))
+            }
+            _ => Ok(receipt),
         }
-        Ok(Some(Receipt {
-            tx_hash,
-            block_number: receipt.block_number.to(),
-            block_hash: receipt.block_hash,
-            success: receipt.status == U64::ONE,
-            gas_used: receipt.gas_used.to(),
-        }))
     }
 
     async fn send_raw(&self, raw: Bytes) -> Result<B256, ChainError> {

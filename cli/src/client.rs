@@ -244,13 +244,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_without_a_document_gets_a_code_from_its_status() {
-        let (base, _) = answer_once(http("502 Bad Gateway", "<html>")).await;
-        let error = Client::new(&base).unwrap().chains().await.unwrap_err();
-        let CliError::Refused(problem) = &error else { panic!("{error}") };
-        assert_eq!(
-            (problem.code.as_str(), problem.retryable, problem.detail.as_str()),
-            ("http_502", true, "<html>")
-        );
+        for body in ["<html>", r#"{"message":"down"}"#] {
+            let (base, _) = answer_once(http("502 Bad Gateway", body)).await;
+            let error = Client::new(&base).unwrap().chains().await.unwrap_err();
+            let CliError::Refused(problem) = &error else { panic!("{error}") };
+            assert_eq!((problem.code.as_str(), problem.retryable), ("http_502", true));
+            assert_eq!(problem.detail, body);
+        }
     }
 
     #[tokio::test]

@@ -46,9 +46,7 @@ impl KeySource {
 
 /// A key written as hex; an error names where it came from and never what it is.
 pub(crate) fn from_hex(key: &str, source: &str) -> Result<PrivateKeySigner, CliError> {
-    let text = key.trim();
-    text.strip_prefix("0x")
-        .unwrap_or(text)
+    key.trim()
         .parse()
         .map_err(|_| CliError::Usage(format!("{source} does not hold a key: 64 hex digits are wanted")))
 }

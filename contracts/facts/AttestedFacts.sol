@@ -72,8 +72,10 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
         if (hasZero) revert ZeroFact();
         if (first == second) revert ValuesEqual();
         uint64 setId = _readSet(proof, CONFLICT_HEAD_LENGTH);
+        // Signed in ascending order, so that attestors which read them in another order sign the same.
+        (bytes32 low, bytes32 high) = first < second ? (first, second) : (second, first);
         bytes32 structHash =
-            keccak256(abi.encode(CONFLICT_TYPEHASH, srcChain, emitter, key, first, second, setId));
+            keccak256(abi.encode(CONFLICT_TYPEHASH, srcChain, emitter, key, low, high, setId));
         _checkSigners(structHash, setId, proof[CONFLICT_HEAD_LENGTH:]);
     }
 

@@ -274,7 +274,7 @@ interface IRootSpoke {
     /// @notice Governance installed a root that the hub asserts.
     event Thawed(uint64 indexed index, bytes32 root, bytes32 batchChain);
 
-    /// @notice The fact says another root or batch chain for `toIndex` than the batches give.
+    /// @notice A checkpoint at index 0 is not the empty tree with the hub's genesis batch chain.
     error HubMismatch(uint64 toIndex);
     /// @notice `advance` on an attested spoke, or `advanceAttested` on a verifying one.
     error WrongMode();
@@ -355,6 +355,7 @@ interface IAttestedFacts {
         view
         returns (address[] memory attestors, uint64 threshold, uint64 expiresAt);
     /// @notice Returns when the threshold of a set signed that `emitter` asserted both `first` and `second` for `key`.
+    /// Either may come first: what is signed has them in ascending order.
     function verifyConflict(
         uint256 srcChain,
         address emitter,

@@ -59,14 +59,21 @@ pub(crate) async fn sequence(
             return Ok(());
         }
         // What was committed is sent at once.
-        let woken = async { if committed { () } else { context.ledger.changed().await } };
+        let woken = async {
+            if !committed {
+                context.ledger.changed().await;
+            }
+        };
         rounds.pause(&context, woken, &shutdown).await;
     }
     Ok(())
 }
 
 /// What is final on the hub.
-pub(crate) async fn follow_hub(context: Arc<Context>, shutdown: CancellationToken) -> Result<(), CoordinatorError> {
+pub(crate) async fn follow_hub(
+    context: Arc<Context>,
+    shutdown: CancellationToken,
+) -> Result<(), CoordinatorError> {
     let follower = follower(&context, &context.hub, "final", context.hub.config.finality);
     let mut rounds = Rounds::new(&context.hub);
     while !shutdown.is_cancelled() {
@@ -212,13 +219,17 @@ enum Consequence {
 
 fn consequence(error: &CoordinatorError) -> Consequence {
     match error {
-        CoordinatorError::Follow { error: FollowError::FinalityBroken { .. } | FollowError::TooDeep(_), .. }
+        CoordinatorError::Follow {
+            error: FollowError::FinalityBroken { .. } | FollowError::TooDeep(_),
+            ..
+        }
         | CoordinatorError::HubLog(_) => Consequence::Guard,
         CoordinatorError::Follow { error: FollowError::Store(_), .. } => Consequence::Fail,
         CoordinatorError::Follow { .. } => Consequence::Retry,
-        CoordinatorError::Chain { error: ChainError::IdentityMismatch { .. } | ChainError::GenesisMismatch { .. }, .. } => {
-            Consequence::Fail
-        }
+        CoordinatorError::Chain {
+            error: ChainError::IdentityMismatch { .. } | ChainError::GenesisMismatch { .. },
+            ..
+        } => Consequence::Fail,
         CoordinatorError::Chain { .. } => Consequence::Retry,
         CoordinatorError::Submit(hypha_chain::submit::SubmitError::Store(_)) => Consequence::Fail,
         CoordinatorError::Submit(_) => Consequence::Retry,

@@ -1,9 +1,4 @@
-//! The coordinator: takes transfers over HTTP, makes each durable before it answers, batches them, commits batches to the
-//! tree, takes them to the hub and follows them until they are final on every chain that they concern.
-//!
-//! An operation goes through the stages of [`pipeline`] in the order of their listing: `admit → batch → commit → deliver →
-//! finalize`. Everything that is answered can be rebuilt from the [`store`], and everything in the store, but operations that
-//! are not on the hub yet, from the hub's logs.
+#![doc = include_str!("../README.md")]
 
 pub mod api;
 pub mod config;

@@ -22,11 +22,12 @@ pub(crate) fn install() {
 
 /// All metrics in Prometheus' text form.
 pub(crate) fn render() -> String {
-    recorder().map(|recorder| {
-        recorder.run_upkeep();
-        recorder.render()
-    })
-    .unwrap_or_default()
+    recorder()
+        .map(|recorder| {
+            recorder.run_upkeep();
+            recorder.render()
+        })
+        .unwrap_or_default()
 }
 
 /// An operation took a status, this many milliseconds after its submission.

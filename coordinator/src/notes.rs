@@ -121,12 +121,10 @@ impl Notes {
     fn collect(&self, positions: impl Iterator<Item = u64>, filter: &Filter, limit: usize) -> Page {
         let mut notes = Vec::new();
         let mut last = None;
-        let mut looked_at = 0;
-        for position in positions {
+        for (looked_at, position) in positions.enumerate() {
             if notes.len() == limit || looked_at == limit * LOOKED_AT_PER_NOTE {
                 return Page { notes, next: last };
             }
-            looked_at += 1;
             last = Some(position);
             let note = self.order.get(&position).and_then(|id| self.by_id.get(id));
             notes.extend(note.filter(|note| filter.takes(note)).cloned());
@@ -145,7 +143,13 @@ impl Notes {
                 }
             }
             for resource in operation.created() {
-                self.insert(Note { id: resource_id(&resource), resource, position, created: origin, spent: None });
+                self.insert(Note {
+                    id: resource_id(&resource),
+                    resource,
+                    position,
+                    created: origin,
+                    spent: None,
+                });
                 position += 1;
             }
         }

@@ -70,7 +70,10 @@ impl Service {
         let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, tables);
         let mut tasks = JoinSet::new();
         let writer = admit::write_admissions(context.clone(), admissions);
-        tasks.spawn(async { Ok(writer.await) });
+        tasks.spawn(async {
+            writer.await;
+            Ok(())
+        });
         tasks.spawn(driver::sequence(context.clone(), submitter, shutdown.clone()));
         tasks.spawn(driver::follow_hub(context.clone(), shutdown.clone()));
         for spoke in &context.spokes {
@@ -111,9 +114,17 @@ impl Service {
     }
 }
 
-async fn context(batch: BatchConfig, limits: LimitsConfig, ports: &Ports) -> Result<Context, CoordinatorError> {
-    let link = |(config, chain): &(ChainConfig, Arc<dyn Chain>)| Link { config: config.clone(), chain: chain.clone() };
-    let (hubs, spokes): (Vec<_>, Vec<_>) = ports.chains.iter().map(link).partition(|link| is_hub(&link.config));
+async fn context(
+    batch: BatchConfig,
+    limits: LimitsConfig,
+    ports: &Ports,
+) -> Result<Context, CoordinatorError> {
+    let link = |(config, chain): &(ChainConfig, Arc<dyn Chain>)| Link {
+        config: config.clone(),
+        chain: chain.clone(),
+    };
+    let (hubs, spokes): (Vec<_>, Vec<_>) =
+        ports.chains.iter().map(link).partition(|link| is_hub(&link.config));
     let count = hubs.len();
     let [hub] = <[Link; 1]>::try_from(hubs).map_err(|_| ConfigError::Hubs(count))?;
     let (hub_id, verifier) = (hub.config.chain_id, hub.config.verifier);
@@ -205,7 +216,8 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
         chains.push((chain.clone(), chain.chain().map_err(failed)?));
     }
     let address = config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
     let store = Arc::new(RedbStore::open(&config.store)?);
     let ports = Ports { store, clock: Arc::new(SystemClock), chains, signer };
     let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {

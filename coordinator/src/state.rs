@@ -138,7 +138,10 @@ impl State {
 
     /// The newest version of the tree.
     pub fn head(&self) -> &Version {
-        self.versions.last_key_value().expect("a version is never removed without a newer one, or an older one, left").1
+        self.versions
+            .last_key_value()
+            .expect("a version is never removed without a newer one, or an older one, left")
+            .1
     }
 
     /// The version with this index, if it is kept.
@@ -241,12 +244,17 @@ impl State {
     pub(crate) fn drop_finished(&mut self) {
         let entries = &self.entries;
         self.batches.retain(|_, batch| {
-            batch.state != BatchState::Final || batch.members.iter().any(|number| entries.contains_key(number))
+            batch.state != BatchState::Final
+                || batch.members.iter().any(|number| entries.contains_key(number))
         });
     }
 
     /// Puts a version on top of the head.
-    pub(crate) fn extend<'op>(&mut self, version: Version, operations: impl IntoIterator<Item = &'op Operation>) {
+    pub(crate) fn extend<'op>(
+        &mut self,
+        version: Version,
+        operations: impl IntoIterator<Item = &'op Operation>,
+    ) {
         self.notes.apply(version.index, operations);
         self.versions.insert(version.index, version);
         while self.versions.len() > self.keep.max(1) {

@@ -171,14 +171,15 @@ impl Attestation {
 }
 
 impl Conflict {
-    /// What is signed for the AttestedFacts contract `verifier` on the chain `verifier_chain`.
+    /// What is signed for the AttestedFacts contract `verifier` on the chain `verifier_chain`. The values are signed in
+    /// ascending order, so that attestors which read them in another order sign the same.
     pub fn digest(&self, verifier_chain: u64, verifier: Address) -> B256 {
         let signed = signed::Conflict {
             srcChain: U256::from(self.src_chain),
             emitter: self.emitter,
             key: self.key,
-            first: self.first,
-            second: self.second,
+            first: self.first.min(self.second),
+            second: self.first.max(self.second),
             setId: self.set_id,
         };
         digest(facts_domain(verifier_chain, verifier).separator(), signed.eip712_hash_struct())

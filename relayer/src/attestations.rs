@@ -18,6 +18,8 @@ use crate::error::RelayerError;
 const MAX_ANSWER: usize = 4_096;
 /// What an attestor answers while it has not read the fact in a final block.
 const NOT_FOUND: u16 = 404;
+/// What it answers when it has read two final values for the key.
+const CONFLICT: u16 = 409;
 
 /// What an attestor answers (its README says how).
 #[derive(Debug, Deserialize)]
@@ -110,6 +112,10 @@ impl Attestors {
             let verdict = match answer {
                 Ok(body) => judge(&body, fact, &set, to, verifier),
                 Err(NetError::Status(NOT_FOUND)) => Verdict::Pending,
+                Err(NetError::Status(CONFLICT)) => {
+                    tracing::error!(attestor = place, key = %fact.key, "an attestor read two final values");
+                    Verdict::Silent
+                }
                 Err(_) => Verdict::Silent,
             };
             if let Some(block) = self.count(&mut tally, place, verdict)

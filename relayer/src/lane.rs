@@ -65,7 +65,8 @@ impl Lane {
     }
 
     /// Takes up an errand: stores the intent and that it is in hand, in one write, and wakes the driver. `range` tells the
-    /// errand from others of its lane; a try after a failure is another intent, for its content is made anew.
+    /// errand from others of its lane. An intent of that name that is decided (it failed, or a reorg took its effect back)
+    /// is made anew with this content; one that is under way is joined.
     ///
     /// # Errors
     /// When the store fails.
@@ -77,17 +78,12 @@ impl Lane {
         to: Address,
         data: Bytes,
     ) -> Result<(), RelayerError> {
-        let intent = match tries {
-            0 => format!("{}/{range}", self.name),
-            again => format!("{}/{range}/{again}", self.name),
-        };
-        // An intent that is there already (this lane's row was lost, or a reorg took its effect back) is joined, not
-        // repeated: the next turn asks what became of it.
-        let mut changes = match self.submitter.status(&intent).await? {
-            None => self.submitter.intent(&intent, to, data),
-            Some(_) => Vec::new(),
-        };
-        let past = self.forget_decided(&mut changes).await?;
+        let intent = format!("{}/{range}", self.name);
+        let mut changes = Vec::new();
+        let mut past = self.forget_decided(&mut changes).await?;
+        past.retain(|other| *other != intent);
+        changes.extend(self.submitter.forget(&intent).await?);
+        changes.extend(self.submitter.intent(&intent, to, data));
         changes.push(put_errand(&self.name, &Errand { intent: Some(intent.clone()), goal, tries, past }));
         let rows = self.rows.clone();
         blocking(move || rows.write(changes)).await?;

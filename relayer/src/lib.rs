@@ -5,6 +5,7 @@ mod attestations;
 mod backoff;
 mod config;
 mod destination;
+mod driver;
 mod error;
 mod lane;
 mod metrics;

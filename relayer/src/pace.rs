@@ -37,7 +37,8 @@ impl Pace {
         match round {
             Ok(progress) => {
                 self.backoff.succeeded();
-                if progress == Progress::Idle {
+                // After `Moved` the next round says whether all is well.
+                if progress != Progress::Moved {
                     trouble.set(None);
                 }
                 Ok(match progress {

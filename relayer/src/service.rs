@@ -11,16 +11,15 @@ use axum::Router;
 use hypha_chain::config::{ChainConfig, Role};
 use hypha_chain::follow::{FollowConfig, Follower};
 use hypha_chain::ports::{Chain, Clock, Net, Store};
-use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{HttpNet, RedbStore, SystemClock};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::attestations::Attestors;
 use crate::config::{RelayConfig, RelayerConfig};
 use crate::destination::Destination;
+use crate::driver::Driver;
 use crate::error::RelayerError;
 use crate::lane::Lane;
 use crate::pace::Pace;
@@ -56,15 +55,6 @@ pub(crate) struct Spoke {
     pub(crate) confirmed: Shared<u64>,
     relay_trouble: Shared<Option<String>>,
     report_trouble: Shared<Option<String>>,
-    poll: Duration,
-}
-
-/// Sends on one chain.
-struct Driver {
-    chain: Arc<dyn Chain>,
-    submitter: Arc<Submitter>,
-    wake: Arc<Notify>,
-    trouble: Shared<Option<String>>,
     poll: Duration,
 }
 
@@ -285,36 +275,6 @@ impl Relayer {
             pace.identified = true;
         }
         Ok(())
-    }
-}
-
-impl Driver {
-    fn new(
-        described: &ChainConfig,
-        chain: Arc<dyn Chain>,
-        rows: &Rows,
-        clock: &Arc<dyn Clock>,
-        signer: &PrivateKeySigner,
-    ) -> Self {
-        let id = described.chain_id;
-        let tables = SubmitTables {
-            queued: table("intents_queued", id),
-            open: table("intents_open", id),
-            done: table("intents_done", id),
-        };
-        let config = SubmitConfig::new(tables, described.finality);
-        let submitter = Submitter::new(chain.clone(), rows.0.clone(), clock.clone(), signer.clone(), config);
-        Self {
-            chain,
-            submitter: Arc::new(submitter),
-            wake: Arc::new(Notify::new()),
-            trouble: Shared::new(None),
-            poll: Duration::from_millis(described.poll_ms),
-        }
-    }
-
-    fn lane(&self, name: String, rows: &Rows) -> Lane {
-        Lane { name, submitter: self.submitter.clone(), rows: rows.clone(), wake: self.wake.clone() }
     }
 }
 

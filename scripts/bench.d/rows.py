@@ -98,7 +98,9 @@ def e2e_rows(path):
 
 
 def text(value):
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}" if value >= 10 else f"{value:.3f}"
 
 
 def table(path):

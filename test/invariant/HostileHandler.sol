@@ -8,9 +8,6 @@ import {World} from "../utils/World.sol";
 /// @title Honest steps, and every kind of lie between them
 /// @notice An honest action must succeed. A lie must be refused; one that is not sets `believed`.
 contract HostileHandler is World {
-    uint256 public landed;
-    uint256 public followed;
-    uint256 public confirmed;
     uint256 public refused;
     bool public believed;
 
@@ -23,7 +20,6 @@ contract HostileHandler is World {
         OperationBuilder.Operation memory made = issue(SPOKE_CHAIN, vm.addr(ALICE), 1 + uint256(quantity));
         land(commitBatch(made));
         _unspent.push(made.created[0]);
-        ++landed;
     }
 
     function landTransfer(uint256 pick) external {
@@ -34,21 +30,18 @@ contract HostileHandler is World {
         land(commitBatch(made));
         _unspent[pick] = made.created[0];
         _spent.push(note);
-        ++landed;
     }
 
     function followSome(uint64 steps) external {
         uint64 held = spoke.index();
         if (held == hub.index()) landIssue(1);
         follow(uint64(bound(steps, held + 1, hub.index())));
-        ++followed;
     }
 
     function followAttestedSome(uint64 steps) external {
         uint64 held = attestedSpoke.index();
         if (held == hub.index()) landIssue(1);
         followAttested(uint64(bound(steps, held + 1, hub.index())));
-        ++followed;
     }
 
     function confirmSpoke() external {
@@ -57,7 +50,6 @@ contract HostileHandler is World {
         hub.confirm(
             SPOKE_CHAIN, index, rootOf[index], appliedFact(SPOKE_CHAIN, address(spoke), index, rootOf[index])
         );
-        ++confirmed;
     }
 
     // ---- lies
@@ -143,6 +135,25 @@ contract HostileHandler is World {
         uint64 index = spoke.index();
         bytes memory honest = rootFact(index);
         _mustFail(address(spoke), abi.encodeCall(spoke.freezeOnDivergence, (index, root, root, honest)));
+    }
+
+    /// @dev After whatever was done, every lie is still refused, and the honest path still leads to the hub's latest root.
+    function finish() external {
+        landIssue(1);
+        this.landTransfer(0);
+        this.lieReplay(0);
+        this.lieSpendAgain(0);
+        this.lieSpendUnborn(0);
+        this.lieNewRoot(0);
+        this.lieStrangersTurn();
+        this.lieStaleFact();
+        this.lieGap();
+        this.lieForeignFact(keccak256("root"));
+        this.lieZeroRoot();
+        this.lieDivergence(keccak256("root"));
+        follow(hub.index());
+        followAttested(hub.index());
+        this.confirmSpoke();
     }
 
     function rootAtHistory(uint64 index) external view returns (bytes32 root, bytes32 chain) {

@@ -426,6 +426,19 @@ contract RootSpokeTest is World {
         );
     }
 
+    function test_thaw_rootThatStoodElsewhere_standsOnlyThere() public {
+        vm.chainId(ATTESTED_CHAIN);
+        for (uint64 i = 1; i <= 6; ++i) {
+            install(i, madeUpRoot(i));
+        }
+        freezeAttested(3);
+        thawAttested(4, madeUpRoot(6));
+        assertEq(attestedSpoke.rootAt(4), madeUpRoot(6));
+        assertEq(attestedSpoke.batchChain(6), 0);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 6));
+        attestedSpoke.rootAt(6);
+    }
+
     function test_thaw_thenRingWraps_keepsTheLatest() public {
         vm.chainId(ATTESTED_CHAIN);
         for (uint64 i = 1; i <= 10; ++i) {

@@ -334,8 +334,8 @@ abstract contract World is Test {
         );
         bytes32 key = keccak256(abi.encodePacked("hypha:root", index));
         uint64 setId = facts.currentSetId();
-        bytes32 structHash =
-            keccak256(abi.encode(typeHash, HUB_CHAIN, address(hub), key, first, second, setId));
+        (bytes32 low, bytes32 high) = first < second ? (first, second) : (second, first);
+        bytes32 structHash = keccak256(abi.encode(typeHash, HUB_CHAIN, address(hub), key, low, high, setId));
         return abi.encodePacked(setId, signAll(firstKeys(2), structHash));
     }
 

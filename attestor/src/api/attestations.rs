@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, B256, Bytes};
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use serde::{Deserialize, Serialize};
 
@@ -63,9 +64,11 @@ impl From<Signed> for AttestationDocument {
 
 pub(super) async fn attestation(
     State(attestor): State<Arc<Attestor>>,
-    Path((src_chain, key)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<AttestationDocument>, Problem> {
+    let unreadable = |rejection: PathRejection| Problem::bad_request("bad_value", rejection.body_text());
+    let Path((src_chain, key)) = path.map_err(unreadable)?;
     let src_chain = chain_id("srcChain", &src_chain)?;
     let key = word(&key)?;
     let to = chain_id("to", destination(query.as_deref().unwrap_or_default())?)?;

@@ -202,7 +202,7 @@ impl Ledger {
         {
             return Ok(Some(statement));
         }
-        if false && held.is_some() {
+        if held.is_some() {
             return Ok(None);
         }
         let signature = sign(&fact)?;

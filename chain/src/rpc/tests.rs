@@ -133,6 +133,8 @@ async fn logs_must_answer_the_question() {
     set(json!([log(HUB, 5, hash(3), 0), log(HUB, 5, hash(3), 2)]));
     assert_eq!(chain.logs_in_block(HUB, hash(3)).await.unwrap().len(), 2);
     assert_eq!(chain.logs_in_range(HUB, 5, 5).await.unwrap()[1].log_index, 2);
+    let beyond = chain.logs_in_range(HUB, 5, 6).await;
+    assert_eq!(beyond, Err(ChainError::UnknownBlock), "logs below the head would pass for all");
     let refused = async |reason: &str| {
         assert!(matches!(chain.logs_in_block(HUB, hash(3)).await, Err(ChainError::Response(_))), "{reason}");
     };

@@ -96,6 +96,17 @@ struct Point {
     batch_chain: B256,
 }
 
+impl std::fmt::Display for Point {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "root {} and batch chain {}", self.root, self.batch_chain)
+    }
+}
+
+/// A point in words.
+fn words(point: Option<&Point>) -> String {
+    point.map_or_else(|| "nothing".to_owned(), Point::to_string)
+}
+
 /// What came out for one chain.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -177,7 +188,7 @@ fn step(replica: &mut Replica, event: &IRootHub::BatchApplied) -> Result<Point, 
     if rebuilt == said {
         Ok(rebuilt)
     } else {
-        Err(disagreed(format!("gives {rebuilt:?}, the event says {said:?}")))
+        Err(disagreed(format!("gives {rebuilt}, the event says {said}")))
     }
 }
 
@@ -204,7 +215,11 @@ async fn compare(
         match (point, rebuilt) {
             (None, _) if chain.attested && at < index => unknown += 1,
             (Some(point), Some(rebuilt)) if point == *rebuilt => compared += 1,
-            (point, rebuilt) => differences.push(format!("index {at}: holds {point:?}, rebuilt {rebuilt:?}")),
+            (point, rebuilt) => differences.push(format!(
+                "index {at}: holds {}, rebuilt is {}",
+                words(point.as_ref()),
+                words(rebuilt)
+            )),
         }
     }
     Ok(Verdict {

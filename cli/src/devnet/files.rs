@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alloy::primitives::B256;
 use hypha_chain::config::RpcUrl;
 use hypha_chain::{ChainConfig, Finality, KeyConfig};
 use serde::Serialize;
@@ -123,10 +122,6 @@ pub(super) fn chain_config(chain: &Deployed, rpc: &[SocketAddr]) -> ChainConfig 
     }
 }
 
-/// Ports that no system gives to outgoing connections or to listeners that ask for any port. Those are chosen at random
-/// all the time (here by the services' own connections and the proxies), and one of them would soon be a service's port.
-const PORTS: std::ops::Range<u16> = 12_000..32_000;
-
 /// Free loopback ports for services, which take them a moment later and, started again, once more. They are outside of the
 /// range from which the system serves everybody else's connections, so that none of those can come in between.
 pub(super) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, CliError> {
@@ -152,15 +147,6 @@ pub(super) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, CliError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_are_distinct_and_none_that_the_system_gives_away() {
-        let addresses = free_addresses(20).unwrap();
-        let ports: std::collections::BTreeSet<u16> = addresses.iter().map(SocketAddr::port).collect();
-        assert_eq!(ports.len(), 20);
-        let given = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        assert!(ports.iter().all(|port| PORTS.contains(port)) && !PORTS.contains(&given));
-    }
 
     #[test]
     fn a_foreign_folder_is_never_wiped() {

@@ -3,14 +3,14 @@
 use alloy::hex;
 use alloy::primitives::B256;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use hypha_chain::config::Role;
 use hypha_protocol::status::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::forms::{self, Parameters};
+use super::forms::{self, Parameters, Segment};
 use super::problem::{Code, Problem};
 use crate::context::{Context, Link};
 use crate::store::{BatchRecord, BatchState, queries};
@@ -103,12 +103,14 @@ pub(crate) struct ChainsView {
     domain: DomainView,
 }
 
-fn status_of(batch: &BatchRecord) -> &'static str {
+/// The status of a batch is that of the last of its operations; those of a final batch are finalized once it is not under
+/// way any more.
+fn status_of(batch: &BatchRecord, under_way: bool) -> &'static str {
     let status = match batch.state {
         BatchState::Batched => Status::Batched,
         BatchState::Committed => Status::Committed,
-        BatchState::Delivered => Status::Delivered,
-        BatchState::Final => Status::Finalized,
+        BatchState::Final if !under_way => Status::Finalized,
+        BatchState::Delivered | BatchState::Final => Status::Delivered,
     };
     status.as_str()
 }
@@ -136,7 +138,10 @@ pub(crate) async fn roots(
     let from = end.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
     let records = api.context.ledger.read(move |store| queries::batches(store, from, limit)).await?;
     let listed = records.iter().rev().filter(|batch| batch.index < end && batch.committed_at.is_some());
-    let mut roots: Vec<RootView> = listed.map(root_of).collect();
+    let mut roots: Vec<RootView> = {
+        let state = api.context.ledger.state();
+        listed.map(|batch| root_of(batch, state.batches.contains_key(&batch.index))).collect()
+    };
     if from == 0 && end > 0 {
         roots.push(genesis_root(&api.context, genesis));
     }
@@ -144,12 +149,12 @@ pub(crate) async fn roots(
     Ok(Json(RootPage { roots, before: (from > 0).then(|| from.to_string()) }))
 }
 
-fn root_of(batch: &BatchRecord) -> RootView {
+fn root_of(batch: &BatchRecord, under_way: bool) -> RootView {
     RootView {
         index: batch.index.to_string(),
         root: batch.root.to_string(),
         batch_chain: batch.batch_chain.to_string(),
-        status: status_of(batch),
+        status: status_of(batch, under_way),
         operations: batch.members.len(),
     }
 }
@@ -169,7 +174,7 @@ fn genesis_root(context: &Context, root: B256) -> RootView {
 /// One batch with its operations.
 #[utoipa::path(get, path = "/v1/batches/{index}", params(("index" = String, Path, description = "number of its root")),
     responses((status = 200, body = BatchView), (status = 404, description = "a problem document")))]
-pub(crate) async fn batch(State(api): Shared, Path(index): Path<String>) -> Result<Json<BatchView>, Problem> {
+pub(crate) async fn batch(State(api): Shared, Segment(index): Segment) -> Result<Json<BatchView>, Problem> {
     let index = forms::number("index", &index)?;
     let row = api.context.ledger.read(move |store| {
         let Some(batch) = queries::batch(store, index)? else { return Ok(None) };
@@ -178,6 +183,7 @@ pub(crate) async fn batch(State(api): Shared, Path(index): Path<String>) -> Resu
     });
     let unknown = || Problem::new(Code::NotFound, format!("no batch {index} is committed"));
     let (batch, body, ids) = row.await?.ok_or_else(unknown)?;
+    let under_way = api.context.ledger.state().batches.contains_key(&index);
     Ok(Json(BatchView {
         index: index.to_string(),
         old_root: batch.old_root.to_string(),
@@ -185,7 +191,7 @@ pub(crate) async fn batch(State(api): Shared, Path(index): Path<String>) -> Resu
         batch_chain: batch.batch_chain.to_string(),
         operations: body.operations.to_string(),
         ids: ids.iter().map(B256::to_string).collect(),
-        status: status_of(&batch),
+        status: status_of(&batch, under_way),
         tx: batch.delivered.as_ref().map(|seen| seen.tx.to_string()),
     }))
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use hypha_protocol::json::{self, FieldError};
 use serde::de::DeserializeOwned;
@@ -94,11 +95,13 @@ pub(crate) fn bad_value(error: &FieldError) -> Problem {
 }
 
 fn check_headers(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
         return Err(too_large(limit));
     }
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         Ok(())
@@ -194,13 +197,30 @@ fn check_hex(text: &str, length: usize, path: &str) -> Result<(), Problem> {
 fn check_decimal(text: &str, bits: usize, path: &str) -> Result<(), Problem> {
     match json::parse_decimal(path, text) {
         Ok(number) if number.bit_len() <= bits => Ok(()),
-        _ => Err(at(path, Code::BadNumber, &format!("expected a decimal number of at most {bits} bits, without leading zeros"))),
+        _ => Err(at(
+            path,
+            Code::BadNumber,
+            &format!("expected a decimal number of at most {bits} bits, without leading zeros"),
+        )),
     }
 }
 
 fn at(path: &str, code: Code, detail: &str) -> Problem {
     let field = if path.is_empty() { "the body" } else { path };
     Problem::new(code, format!("{field}: {detail}")).with("field", path)
+}
+
+/// The one variable segment of a path.
+pub(crate) struct Segment(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(text)| Self(text))
+            .map_err(|rejection| Problem::new(Code::BadValue, rejection.body_text()))
+    }
 }
 
 /// A 32-byte word in a path.

@@ -10,14 +10,27 @@ use super::{Api, chains, events, health, operations, proofs, resources};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Hypha coordinator", description = "Takes transfers, batches them and follows them to every chain. \
+    info(
+        title = "Hypha coordinator",
+        description = "Takes transfers, batches them and follows them to every chain. \
         Numbers are decimal strings, words are 0x-hex. Errors are RFC 9457 problem documents with a stable `code` and \
-        `retryable`."),
+        `retryable`."
+    ),
     paths(
-        operations::post_transfer, operations::post_issue, operations::get_operation,
-        resources::list, resources::get_resource, resources::get_nullifier,
-        proofs::get_proof, chains::roots, chains::batch, chains::chains,
-        events::follow, health::healthz, health::readyz, health::metrics,
+        operations::post_transfer,
+        operations::post_issue,
+        operations::get_operation,
+        resources::list,
+        resources::get_resource,
+        resources::get_nullifier,
+        proofs::get_proof,
+        chains::roots,
+        chains::batch,
+        chains::chains,
+        events::follow,
+        health::healthz,
+        health::readyz,
+        health::metrics,
     )
 )]
 struct Description;

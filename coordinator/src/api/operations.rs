@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::ids::resource_id;
@@ -12,7 +12,7 @@ use hypha_protocol::status::{RootStatus, Status};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::forms::{self, bad_value};
+use super::forms::{self, Segment, bad_value};
 use super::problem::{Code, Problem};
 use super::{Api, Shared};
 use crate::context::Context;
@@ -156,7 +156,7 @@ async fn hand_in(api: &Api, operation: Operation) -> Result<Response, Problem> {
     responses((status = 200, body = OperationView), (status = 404, description = "a problem document")))]
 pub(crate) async fn get_operation(
     State(api): Shared,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<OperationView>, Problem> {
     let id = forms::word("id", &id)?;
     let (hub, chains) = (api.context.hub_id(), spoke_ids(&api.context));
@@ -165,7 +165,9 @@ pub(crate) async fn get_operation(
         let mut reached = Vec::new();
         if let Some(batch) = row.batch.as_ref().filter(|batch| batch.delivered.is_some()) {
             for chain_id in chains {
-                for (word, table) in [(RootStatus::Relayed, tables::RELAYED), (RootStatus::Reported, tables::REPORTED)] {
+                for (word, table) in
+                    [(RootStatus::Relayed, tables::RELAYED), (RootStatus::Reported, tables::REPORTED)]
+                {
                     let seen = queries::milestone(store, table, chain_id, batch.index)?;
                     reached.extend(seen.map(|seen| (word, chain_id, seen)));
                 }
@@ -191,8 +193,10 @@ fn view_of(
     reached: &[(RootStatus, u64, Milestone)],
     hub: u64,
 ) -> Result<OperationView, LedgerError> {
-    let operation = single(&row.journal.operation)
-        .ok_or_else(|| LedgerError::Corrupt { table: tables::JOURNAL, detail: format!("{id} is no operation") })?;
+    let operation = single(&row.journal.operation).ok_or_else(|| LedgerError::Corrupt {
+        table: tables::JOURNAL,
+        detail: format!("{id} is no operation"),
+    })?;
     let committed = row.batch.as_ref().filter(|batch| batch.committed_at.is_some());
     Ok(OperationView {
         id: id.to_string(),
@@ -220,10 +224,13 @@ fn stages(row: &OperationRow, reached: &[(RootStatus, u64, Milestone)], hub: u64
         let committed = batch.committed_at.map(|at| StageView::new(Status::Committed.as_str(), at, since));
         stages.extend(committed);
         let delivered = batch.delivered.as_ref();
-        stages.extend(delivered.map(|seen| StageView::on_chain(Status::Delivered.as_str(), hub, seen, since)));
+        stages
+            .extend(delivered.map(|seen| StageView::on_chain(Status::Delivered.as_str(), hub, seen, since)));
     }
     stages.extend(
-        reached.iter().map(|(word, chain_id, seen)| StageView::on_chain(word.as_str(), *chain_id, seen, since)),
+        reached
+            .iter()
+            .map(|(word, chain_id, seen)| StageView::on_chain(word.as_str(), *chain_id, seen, since)),
     );
     if let Some(at) = row.progress.ended_at {
         stages.push(StageView::new(row.progress.status.as_str(), at, since));

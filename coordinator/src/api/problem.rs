@@ -92,6 +92,8 @@ codes! {
     Internal = "internal" INTERNAL_SERVER_ERROR true "Something went wrong here";
 }
 
+/// Media type of the document.
+const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a retry of what is full or unavailable makes sense: a few batches later.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
@@ -138,7 +140,7 @@ impl IntoResponse for Problem {
         metrics::refused(self.code.as_str());
         let mut response = (self.code.status(), self.document().to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE && self.code.is_retryable() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }

@@ -3,14 +3,14 @@
 use alloy::hex;
 use alloy::primitives::B256;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use hypha_protocol::ids::{NULLIFIER_VALUE, resource_value};
 use hypha_tree::Key;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::forms::{self, Parameters};
+use super::forms::{self, Parameters, Segment};
 use super::problem::{Code, Problem};
 use crate::context::{Context, Link};
 use crate::notes::Holder;
@@ -48,7 +48,7 @@ pub(crate) struct ProofView {
     responses((status = 200, body = ProofView), (status = 404, description = "a problem document")))]
 pub(crate) async fn get_proof(
     State(api): Shared,
-    Path(key): Path<String>,
+    Segment(key): Segment,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<ProofView>, Problem> {
     let key = forms::word("key", &key)?;
@@ -64,13 +64,16 @@ pub(crate) async fn get_proof(
     made.await.map(Json).map_err(|_| Problem::new(Code::ShuttingDown, "shutting down"))
 }
 
-/// One version of the tree and what the key stands for, from one look at memory.
+/// One version of the tree, what the key holds once it is in one, and the chain that was asked for.
+type Snapshot = (Version, Option<Vec<u8>>, Option<Link>);
+
+/// Everything that a proof is made of, from one look at memory.
 fn snapshot(
     context: &Context,
     key: &Key,
     index: Option<u64>,
     chain: Option<u64>,
-) -> Result<(Version, Option<Vec<u8>>, Option<Link>), Problem> {
+) -> Result<Snapshot, Problem> {
     let state = context.ledger.state();
     let link = match chain {
         Some(chain_id) => {
@@ -93,7 +96,8 @@ fn snapshot(
     let root = held.map(|view| view.record.root);
     let version = state.version(at).filter(|version| root.is_none_or(|root| root == version.root));
     let version = version.ok_or_else(|| {
-        Problem::new(Code::IndexNotKept, format!("the tree at index {at} is not kept")).with("index", at.to_string())
+        Problem::new(Code::IndexNotKept, format!("the tree at index {at} is not kept"))
+            .with("index", at.to_string())
     })?;
     Ok((version.clone(), value(&state, key), link))
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_key, word};
 use hypha_protocol::json::ResourceJson;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::forms::{self, Parameters};
+use super::forms::{self, Parameters, Segment};
 use super::problem::{Code, Problem};
 use super::{Api, Shared};
 use crate::notes::{Filter, Note, Origin};
@@ -114,7 +114,12 @@ pub(crate) async fn list(
 }
 
 /// A page takes up to milliseconds, so it is made off the runtime's threads.
-async fn page(api: Arc<Api>, filter: Filter, after: Option<u64>, limit: usize) -> Result<ResourcePage, Problem> {
+async fn page(
+    api: Arc<Api>,
+    filter: Filter,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<ResourcePage, Problem> {
     let made = tokio::task::spawn_blocking(move || {
         let page = api.context.ledger.state().notes.page(&filter, after, limit);
         let resources = page.notes.iter().map(ResourceView::from).collect();
@@ -128,7 +133,7 @@ async fn page(api: Arc<Api>, filter: Filter, after: Option<u64>, limit: usize) -
     responses((status = 200, body = ResourceView), (status = 404, description = "a problem document")))]
 pub(crate) async fn get_resource(
     State(api): Shared,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<ResourceView>, Problem> {
     let id = forms::word("id", &id)?;
     let state = api.context.ledger.state();
@@ -142,7 +147,7 @@ pub(crate) async fn get_resource(
     responses((status = 200, body = NullifierView)))]
 pub(crate) async fn get_nullifier(
     State(api): Shared,
-    Path(nullifier): Path<String>,
+    Segment(nullifier): Segment,
 ) -> Result<Json<NullifierView>, Problem> {
     let nullifier = forms::word("nullifier", &nullifier)?;
     let state = api.context.ledger.state();

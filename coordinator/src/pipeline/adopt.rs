@@ -16,8 +16,8 @@ use crate::error::CoordinatorError;
 use crate::state::{Entry, Version};
 use crate::store::load::load_entry;
 use crate::store::{
-    BatchBody, BatchRecord, BatchState, Extension, JournalRecord, LedgerError, LoadError, Milestone, ProgressRecord,
-    queries,
+    BatchBody, BatchRecord, BatchState, Extension, JournalRecord, LedgerError, LoadError, Milestone,
+    ProgressRecord, queries,
 };
 
 /// Takes in the batch after the head.
@@ -114,12 +114,16 @@ async fn finished(context: &Context, checked: &Checked) -> Result<Vec<Option<Ent
     let ids = checked.ids().to_vec();
     let entries = context.ledger.read(move |store| {
         let entry = |id: &alloy::primitives::B256| {
-            let (Some(number), Some(progress)) = (queries::number(store, *id)?, queries::progress(store, *id)?) else {
+            let (Some(number), Some(progress)) =
+                (queries::number(store, *id)?, queries::progress(store, *id)?)
+            else {
                 return Ok(None);
             };
             load_entry(store, number, progress).map(Some).map_err(|error| match error {
                 LoadError::Ledger(error) => error,
-                other => LedgerError::Corrupt { table: crate::store::tables::JOURNAL, detail: other.to_string() },
+                other => {
+                    LedgerError::Corrupt { table: crate::store::tables::JOURNAL, detail: other.to_string() }
+                }
             })
         };
         ids.iter().map(entry).collect::<Result<Vec<_>, LedgerError>>()

@@ -60,7 +60,12 @@ enum Verdict {
     Never(Refusal),
 }
 
-fn choose<'state>(state: &'state State, update: &mut Update, config: &BatchConfig, now: u64) -> Chosen<'state> {
+fn choose<'state>(
+    state: &'state State,
+    update: &mut Update,
+    config: &BatchConfig,
+    now: u64,
+) -> Chosen<'state> {
     let mut chosen = Chosen { bytes: COUNT_BYTES, ..Chosen::default() };
     for entry in state.waiting() {
         match judge(state, entry, config) {

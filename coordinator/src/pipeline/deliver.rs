@@ -52,7 +52,8 @@ pub async fn deliver(
     follower: &Follower,
     patience: &mut Patience,
 ) -> Result<(), CoordinatorError> {
-    if context.ledger.state().batches.values().any(|batch| batch.state < BatchState::Final && !batch.foreign) {
+    if context.ledger.state().batches.values().any(|batch| batch.state < BatchState::Final && !batch.foreign)
+    {
         submitter.drive().await?;
     }
     for _ in 0..STEPS_PER_ROUND {
@@ -231,14 +232,20 @@ async fn unstick(
     let trouble = match submitter.status(&id).await? {
         Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => return Ok(()),
         Some(IntentStatus::Mined { receipt }) if receipt.success => return Ok(()),
-        Some(IntentStatus::Mined { .. } | IntentStatus::Reverted { .. }) => "its transaction reverted".to_owned(),
+        Some(IntentStatus::Mined { .. } | IntentStatus::Reverted { .. }) => {
+            "its transaction reverted".to_owned()
+        }
         Some(IntentStatus::Refused { data }) => format!("the hub refuses it with {data}"),
         Some(IntentStatus::TooMuchGas { needed, maximum }) => format!("it needs {needed} gas of {maximum}"),
         None => "its transaction is missing".to_owned(),
     };
     let now = context.now();
     if expired {
-        tracing::warn!(index = batch.index, trouble, "a deadline has passed: its operations are chosen again");
+        tracing::warn!(
+            index = batch.index,
+            trouble,
+            "a deadline has passed: its operations are chosen again"
+        );
         return dissolve(context, batch.index, now).await;
     }
     context.ledger.observe(|state| state.trouble = Some(format!("batch {}: {trouble}", batch.index)));

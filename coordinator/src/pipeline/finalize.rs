@@ -131,7 +131,10 @@ fn finalize_members(
         for entry in members(state, batch) {
             let reached = |chain_id| confirmed.get(&chain_id).is_some_and(|confirmed| confirmed >= index);
             if entry.progress.status == Status::Delivered && state.concerned(entry, hub).all(reached) {
-                let progress = ProgressRecord { ended_at: Some(now), ..ProgressRecord::in_batch(Status::Finalized, *index) };
+                let progress = ProgressRecord {
+                    ended_at: Some(now),
+                    ..ProgressRecord::in_batch(Status::Finalized, *index)
+                };
                 update.progress(entry, progress, None, now);
             }
         }
@@ -165,7 +168,11 @@ fn tell(
 ///
 /// # Errors
 /// Those of the spoke, of which many go away by themselves; and of the store.
-pub async fn follow_spoke(context: &Context, spoke: &Link, follower: &Follower) -> Result<(), CoordinatorError> {
+pub async fn follow_spoke(
+    context: &Context,
+    spoke: &Link,
+    follower: &Follower,
+) -> Result<(), CoordinatorError> {
     for _ in 0..STEPS_PER_ROUND {
         let Some(step) = next_step(spoke, follower).await? else { return Ok(()) };
         if !step.removed.is_empty() {
@@ -216,7 +223,8 @@ const MILESTONES: usize = 1_024;
 /// blocks only.
 async fn take_back_roots(context: &Context, spoke: &Link, step: Step) -> Result<(), CoordinatorError> {
     let chain_id = spoke.config.chain_id;
-    let confirmed = context.ledger.state().chains.get(&chain_id).map_or(0, |view| view.record.confirmed_index);
+    let confirmed =
+        context.ledger.state().chains.get(&chain_id).map_or(0, |view| view.record.confirmed_index);
     let (kept, gone): (Vec<_>, Vec<_>) = context
         .ledger
         .read(move |store| queries::milestones(store, tables::RELAYED, chain_id, confirmed, MILESTONES))
@@ -231,7 +239,10 @@ async fn take_back_roots(context: &Context, spoke: &Link, step: Step) -> Result<
             let index = kept.last().map_or(confirmed, |milestone| milestone.index);
             let root = state.version(index).map(|version| version.root);
             if let (Some(view), Some(root)) = (state.chains.get(&chain_id), root) {
-                update.chain(chain_id, ChainRecord { index, root, updated_at: Some(now), ..view.record.clone() });
+                update.chain(
+                    chain_id,
+                    ChainRecord { index, root, updated_at: Some(now), ..view.record.clone() },
+                );
             }
             update.also(step.cursor);
             Ok::<_, LedgerError>(())

@@ -12,7 +12,9 @@ use hypha_protocol::status::Status;
 
 use super::queries::{self, parse};
 use super::tables::{self, number_of};
-use super::{BatchRecord, BatchState, ChainRecord, Guard, IdentityRecord, JournalRecord, LedgerError, ProgressRecord};
+use super::{
+    BatchRecord, BatchState, ChainRecord, Guard, IdentityRecord, JournalRecord, LedgerError, ProgressRecord,
+};
 use crate::state::{ChainView, Entry, State, Version};
 
 /// Rows read from the store at a time: bounds what a start holds besides the state itself.
@@ -96,7 +98,9 @@ fn load_chain(store: &dyn Store, state: &State, chain_id: u64) -> Result<ChainRe
 
 /// Compares a chain's identity with the one stored at the first start; `true` when none is stored yet.
 pub(crate) fn is_new_chain(store: &dyn Store, found: &IdentityRecord) -> Result<bool, LoadError> {
-    let Some(value) = store.get(tables::META, &tables::identity_key(found.chain_id))? else { return Ok(true) };
+    let Some(value) = store.get(tables::META, &tables::identity_key(found.chain_id))? else {
+        return Ok(true);
+    };
     let stored: IdentityRecord = parse(tables::META, &value)?;
     let differs = |what, expected: String, actual: String| {
         Err(LoadError::OtherChain { chain_id: found.chain_id, what, expected, actual })
@@ -156,13 +160,18 @@ fn load_entries(store: &dyn Store, state: &mut State) -> Result<(), LoadError> {
     })
 }
 
-pub(crate) fn load_entry(store: &dyn Store, number: u64, progress: ProgressRecord) -> Result<Entry, LoadError> {
+pub(crate) fn load_entry(
+    store: &dyn Store,
+    number: u64,
+    progress: ProgressRecord,
+) -> Result<Entry, LoadError> {
     let corrupt = |detail: String| LedgerError::Corrupt { table: tables::JOURNAL, detail };
     let value = store
         .get(tables::JOURNAL, &number.to_be_bytes())?
         .ok_or_else(|| corrupt(format!("no row for number {number}")))?;
     let record: JournalRecord = parse(tables::JOURNAL, &value)?;
-    let operation = single(&record.operation).ok_or_else(|| corrupt(format!("number {number} is no operation")))?;
+    let operation =
+        single(&record.operation).ok_or_else(|| corrupt(format!("number {number} is no operation")))?;
     Ok(Entry {
         number,
         id: record.id,

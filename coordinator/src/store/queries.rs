@@ -49,7 +49,8 @@ pub(crate) fn operation(store: &dyn Store, id: B256) -> Result<Option<OperationR
     let missing = |table| LedgerError::Corrupt { table, detail: format!("no row for number {number}") };
     let key = number.to_be_bytes();
     let journal = get(store, tables::JOURNAL, &key)?.ok_or_else(|| missing(tables::JOURNAL))?;
-    let progress: ProgressRecord = get(store, tables::PROGRESS, &key)?.ok_or_else(|| missing(tables::PROGRESS))?;
+    let progress: ProgressRecord =
+        get(store, tables::PROGRESS, &key)?.ok_or_else(|| missing(tables::PROGRESS))?;
     let batch = match progress.index {
         Some(index) => batch(store, index)?,
         None => None,

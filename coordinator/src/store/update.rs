@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::tables::{self, milestone_key};
 use super::{
-    BatchBody, BatchRecord, ChainRecord, EventRecord, Guard, IdentityRecord, JournalRecord, Milestone, ProgressRecord,
+    BatchBody, BatchRecord, ChainRecord, EventRecord, Guard, IdentityRecord, JournalRecord, Milestone,
+    ProgressRecord,
 };
 use crate::state::{Entry, State, Version};
 
@@ -59,7 +60,12 @@ impl Update {
     }
 
     /// A new operation, under the next admission number, which is returned. Its event is the caller's to add.
-    pub fn admit(&mut self, record: &JournalRecord, operation: Arc<Operation>, progress: ProgressRecord) -> u64 {
+    pub fn admit(
+        &mut self,
+        record: &JournalRecord,
+        operation: Arc<Operation>,
+        progress: ProgressRecord,
+    ) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         self.put(tables::JOURNAL, number.to_be_bytes().to_vec(), record);
@@ -86,7 +92,14 @@ impl Update {
     }
 
     /// Tells those who follow.
-    pub fn event(&mut self, transfer: B256, status: &str, chain_id: Option<u64>, index: Option<u64>, at: u64) {
+    pub fn event(
+        &mut self,
+        transfer: B256,
+        status: &str,
+        chain_id: Option<u64>,
+        index: Option<u64>,
+        at: u64,
+    ) {
         let record = EventRecord { transfer, status: status.to_owned(), chain_id, index, at };
         self.put(tables::EVENTS, self.next_sequence.to_be_bytes().to_vec(), &record);
         self.next_sequence += 1;

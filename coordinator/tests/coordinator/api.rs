@@ -82,7 +82,11 @@ fn forms() -> Vec<Case> {
         case("too_deep", 400, post("/v1/transfers", deep)),
         case("unknown_field", 400, transfer_body(|body| body["memo"] = json!("x"))),
         case("unknown_field", 400, transfer_body(|body| body["inputs"][0]["memo"] = json!("x"))),
-        case("missing_field", 400, transfer_body(|body| drop(body.as_object_mut().unwrap().remove("outputs")))),
+        case(
+            "missing_field",
+            400,
+            transfer_body(|body| drop(body.as_object_mut().unwrap().remove("outputs"))),
+        ),
         case("bad_type", 400, transfer_body(|body| body["inputs"] = json!("x"))),
         case("bad_hex", 400, transfer_body(|body| body["inputs"][0]["owner"] = json!("0xzz"))),
         case("bad_hex", 400, get("/v1/transfers/xyz")),
@@ -94,6 +98,7 @@ fn forms() -> Vec<Case> {
         case("bad_number", 400, transfer_body(|body| body["outputs"][0]["quantity"] = json!("-1"))),
         case("bad_value", 400, get(&format!("/v1/proofs/{}", B256::ZERO))),
         case("bad_value", 400, get("/v1/resources?unspent=perhaps")),
+        case("bad_value", 400, get("/v1/transfers/%ff")),
         case("body_too_large", 413, large),
         case("body_too_large", 413, post("/v1/transfers", "x".repeat(300_000))),
         case("unsupported_media_type", 415, untyped),
@@ -117,37 +122,57 @@ fn rules() -> Vec<Case> {
         case("zero_kind", 422, edited(|t| t.outputs[0].kind = B256::ZERO)),
         case("zero_quantity", 422, edited(|t| t.outputs[0].quantity = U256::ZERO)),
         case("zero_salt", 422, edited(|t| t.inputs[0].salt = B256::ZERO)),
-        case("zero_issuer", 422, issued(|body| {
-            let issuer = alloy::primitives::Address::ZERO;
-            body["issuer"] = json!(issuer.to_string());
-            let kind = hypha_protocol::ids::kind_of(U256::ZERO, issuer, LABEL);
-            body["resource"]["kind"] = json!(kind.to_string());
-        })),
-        case("zero_label", 422, issued(|body| {
-            body["label"] = json!(B256::ZERO.to_string());
-            let kind = hypha_protocol::ids::kind_of(U256::ZERO, key("issuer").address(), B256::ZERO);
-            body["resource"]["kind"] = json!(kind.to_string());
-        })),
+        case(
+            "zero_issuer",
+            422,
+            issued(|body| {
+                let issuer = alloy::primitives::Address::ZERO;
+                body["issuer"] = json!(issuer.to_string());
+                let kind = hypha_protocol::ids::kind_of(U256::ZERO, issuer, LABEL);
+                body["resource"]["kind"] = json!(kind.to_string());
+            }),
+        ),
+        case(
+            "zero_label",
+            422,
+            issued(|body| {
+                body["label"] = json!(B256::ZERO.to_string());
+                let kind = hypha_protocol::ids::kind_of(U256::ZERO, key("issuer").address(), B256::ZERO);
+                body["resource"]["kind"] = json!(kind.to_string());
+            }),
+        ),
         case("kind_mismatch", 422, issued(|body| body["label"] = json!(B256::repeat_byte(5).to_string()))),
-        case("quantity_overflow", 422, edited(|t| {
-            t.inputs[0].quantity = half;
-            t.inputs.push(t.inputs[0].clone());
-        })),
+        case(
+            "quantity_overflow",
+            422,
+            edited(|t| {
+                t.inputs[0].quantity = half;
+                t.inputs.push(t.inputs[0].clone());
+            }),
+        ),
         case("unbalanced", 422, edited(|t| t.outputs[0].quantity = U256::from(11))),
         case("signature_malleable", 422, signature(|bytes| bytes[32..64].fill(0xff))),
         case("signature_parity", 422, signature(|bytes| bytes[64] = 0)),
         case("signer_mismatch", 422, signature(|bytes| bytes[5] ^= 1)),
         case("deadline_passed", 422, signed(|t| t.deadline = 1)),
         case("unknown_domain", 422, signed(|t| t.outputs[0].domainId = U256::from(5))),
-        case("input_repeated", 422, signed(|t| {
-            t.inputs.push(t.inputs[0].clone());
-            t.outputs[0].quantity = U256::from(20);
-        })),
+        case(
+            "input_repeated",
+            422,
+            signed(|t| {
+                t.inputs.push(t.inputs[0].clone());
+                t.outputs[0].quantity = U256::from(20);
+            }),
+        ),
         case("input_absent", 422, signed(|_| {})),
-        case("output_exists", 409, issued(|body| {
-            let again = issue_until(&note("alice", HUB_ID, 3, 3), DEADLINE - 1);
-            *body = form(&again).1;
-        })),
+        case(
+            "output_exists",
+            409,
+            issued(|body| {
+                let again = issue_until(&note("alice", HUB_ID, 3, 3), DEADLINE - 1);
+                *body = form(&again).1;
+            }),
+        ),
     ]
 }
 
@@ -179,9 +204,17 @@ async fn each_mistake_has_its_own_problem_document() {
     for Case { code, status, request } in cases {
         let (answered, problem) = running.send(request).await;
         assert_eq!(problem["code"], code, "{problem:#}");
-        assert_eq!((answered.as_u16(), problem["status"].as_u64()), (status, Some(u64::from(status))), "{code}");
+        assert_eq!(
+            (answered.as_u16(), problem["status"].as_u64()),
+            (status, Some(u64::from(status))),
+            "{code}"
+        );
         assert_eq!(problem["type"], format!("urn:hypha:problem:{code}"));
-        assert!(problem["title"].is_string() && problem["detail"].is_string() && problem["retryable"].is_boolean());
+        assert!(
+            problem["title"].is_string()
+                && problem["detail"].is_string()
+                && problem["retryable"].is_boolean()
+        );
     }
     running.stop().await.unwrap();
 }
@@ -196,7 +229,8 @@ async fn a_full_queue_says_when_to_come_back() {
     running.accept(&operation(1)).await;
     running.accept(&operation(2)).await;
     let (path, body) = form(&operation(3));
-    let response = tower::ServiceExt::oneshot(running.router.clone(), post(path, body.to_string())).await.unwrap();
+    let response =
+        tower::ServiceExt::oneshot(running.router.clone(), post(path, body.to_string())).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key(header::RETRY_AFTER));
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
@@ -212,9 +246,20 @@ async fn the_description_names_every_route_and_the_pages_need_nothing_from_elsew
     let (_, description) = running.get("/openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
     let expected = [
-        "/healthz", "/metrics", "/readyz", "/v1/batches/{index}", "/v1/chains", "/v1/events", "/v1/issues",
-        "/v1/nullifiers/{nullifier}", "/v1/proofs/{key}", "/v1/resources", "/v1/resources/{id}", "/v1/roots",
-        "/v1/transfers", "/v1/transfers/{id}",
+        "/healthz",
+        "/metrics",
+        "/readyz",
+        "/v1/batches/{index}",
+        "/v1/chains",
+        "/v1/events",
+        "/v1/issues",
+        "/v1/nullifiers/{nullifier}",
+        "/v1/proofs/{key}",
+        "/v1/resources",
+        "/v1/resources/{id}",
+        "/v1/roots",
+        "/v1/transfers",
+        "/v1/transfers/{id}",
     ];
     for path in expected {
         assert!(paths.iter().any(|known| *known == path), "{path} is not described");
@@ -224,7 +269,10 @@ async fn the_description_names_every_route_and_the_pages_need_nothing_from_elsew
     assert_eq!(response.status(), StatusCode::OK);
     let page = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let page = String::from_utf8(page.to_vec()).unwrap();
-    assert!(page.contains("swagger-ui") && !page.contains("//cdn") && !page.contains("https://unpkg"), "{page}");
+    assert!(
+        page.contains("swagger-ui") && !page.contains("//cdn") && !page.contains("https://unpkg"),
+        "{page}"
+    );
     running.stop().await.unwrap();
 }
 
@@ -234,7 +282,10 @@ async fn a_healthy_coordinator_is_ready_and_counts() {
     let running = world.start().await;
     let id = running.accept(&issue(&note("alice", HUB_ID, 3, 1))).await;
     world.until(&running, &id, "finalized").await;
-    assert_eq!(running.get("/readyz").await, (StatusCode::OK, json!({"ready": true, "reasons": [], "warnings": []})));
+    assert_eq!(
+        running.get("/readyz").await,
+        (StatusCode::OK, json!({"ready": true, "reasons": [], "warnings": []}))
+    );
     let response = tower::ServiceExt::oneshot(running.router.clone(), get("/metrics")).await.unwrap();
     let text = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
     let text = String::from_utf8(text.to_vec()).unwrap();

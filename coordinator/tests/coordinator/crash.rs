@@ -46,7 +46,8 @@ const LEAST_WRITES: i64 = 20;
 async fn journey(writes: i64) -> (i64, String) {
     let disk = Arc::new(MemoryStore::new());
     let first = note("alice", SPOKE_ID, 100, 1);
-    let spend = transfer(&[first.clone()], &[output("bob", HUB_ID, 60), output("alice", SPOKE_ID, 40)], &["alice"]);
+    let spend =
+        transfer(&[first.clone()], &[output("bob", HUB_ID, 60), output("alice", SPOKE_ID, 40)], &["alice"]);
     let operations = [issue(&first), spend];
     let mortal = Arc::new(Mortal { disk: disk.clone(), writes_left: AtomicI64::new(writes) });
     let mut world = World::over(mortal.clone());
@@ -90,16 +91,22 @@ async fn a_power_cut_after_any_write_loses_nothing_and_repeats_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_before_it_is_written() {
-    let mortal = Arc::new(Mortal { disk: Arc::new(MemoryStore::new()), writes_left: AtomicI64::new(ENDLESS) });
+    let mortal =
+        Arc::new(Mortal { disk: Arc::new(MemoryStore::new()), writes_left: AtomicI64::new(ENDLESS) });
     let world = World::over(mortal.clone());
     let running = world.start().await;
     let operation = issue(&note("alice", HUB_ID, 5, 1));
     mortal.writes_left.store(0, Ordering::SeqCst);
     let (status, answer) = running.submit(&operation).await;
-    assert_eq!((status, answer["code"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("store_unavailable")));
+    assert_eq!(
+        (status, answer["code"].as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("store_unavailable"))
+    );
     assert_eq!(answer["retryable"], true);
     let (status, _) = running.get(&format!("/v1/transfers/{}", operation.id())).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = running.submit(&operation).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "memory does not know what the disk did not take");
     running.stop().await.ok();
 }
 

@@ -36,7 +36,8 @@ fn parse(block: &str) -> Option<(u64, String)> {
     Some((id.parse().unwrap(), event.to_owned()))
 }
 
-const WORDS: [&str; 7] = ["admitted", "batched", "committed", "delivered", "relayed", "reported", "finalized"];
+const WORDS: [&str; 7] =
+    ["admitted", "batched", "committed", "delivered", "relayed", "reported", "finalized"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_gives_every_status_and_resumes_after_the_last_event_also_after_a_restart() {
@@ -49,7 +50,10 @@ async fn a_stream_gives_every_status_and_resumes_after_the_last_event_also_after
     let words = |chosen: fn(&&str) -> bool| -> Vec<&str> {
         all.iter().map(|(_, word)| word.as_str()).filter(chosen).collect()
     };
-    assert_eq!(words(|word| *word != "relayed"), WORDS.into_iter().filter(|word| *word != "relayed").collect::<Vec<_>>());
+    assert_eq!(
+        words(|word| *word != "relayed"),
+        WORDS.into_iter().filter(|word| *word != "relayed").collect::<Vec<_>>()
+    );
     assert_eq!(words(|word| *word == "relayed"), ["relayed"]);
     assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "ids rise");
     running.stop().await.unwrap();

@@ -1,5 +1,8 @@
 //! The coordinator against simulated chains: its API, its pipeline, restarts and reorgs.
 
+#![allow(clippy::unwrap_used)] // A test that meets an error has failed.
+#![allow(clippy::cloned_ref_to_slice_refs)] // A list of one note reads as what it is.
+
 mod api;
 mod crash;
 mod events;

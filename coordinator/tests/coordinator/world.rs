@@ -142,7 +142,15 @@ impl World {
         let (hub, spoke) = (SimulatedChain::new(HUB_ID, 3), SimulatedChain::new(SPOKE_ID, 3));
         let memory = install_hub(&hub);
         let batch = BatchConfig { max_age_ms: 0, ..BatchConfig::default() };
-        Self { hub, spoke, store, batch, limits: LimitsConfig::default(), memory, relayed: Mutex::new((0, 0)) }
+        Self {
+            hub,
+            spoke,
+            store,
+            batch,
+            limits: LimitsConfig::default(),
+            memory,
+            relayed: Mutex::new((0, 0)),
+        }
     }
 
     pub(crate) async fn try_start(&self) -> Result<Running, CoordinatorError> {
@@ -151,8 +159,14 @@ impl World {
             (chain_config(HUB_ID, Role::Hub, hub_address()), Arc::new(self.hub.clone())),
             (chain_config(SPOKE_ID, Role::Spoke, spoke_address()), Arc::new(self.spoke.clone())),
         ];
-        let ports = Ports { store: self.store.clone(), clock: Arc::new(SystemClock), chains, signer: key("sequencer") };
-        let service = Service::start(self.batch.clone(), self.limits.clone(), ports, shutdown.clone()).await?;
+        let ports = Ports {
+            store: self.store.clone(),
+            clock: Arc::new(SystemClock),
+            chains,
+            signer: key("sequencer"),
+        };
+        let service =
+            Service::start(self.batch.clone(), self.limits.clone(), ports, shutdown.clone()).await?;
         let router = service.router();
         Ok(Running { service, router, shutdown })
     }
@@ -326,7 +340,12 @@ pub(crate) fn output(owner: &str, domain: u64, quantity: u64) -> Output {
 }
 
 /// A transfer, signed by those of these accounts that own an input.
-pub(crate) fn transfer_until(inputs: &[Resource], outputs: &[Output], signers: &[&str], deadline: u64) -> Transfer {
+pub(crate) fn transfer_until(
+    inputs: &[Resource],
+    outputs: &[Output],
+    signers: &[&str],
+    deadline: u64,
+) -> Transfer {
     let mut transfer =
         Transfer { inputs: inputs.to_vec(), outputs: outputs.to_vec(), deadline, signatures: Vec::new() };
     let domain = hub_domain(HUB_ID, hub_address());

@@ -155,9 +155,12 @@ fn digests_are_those_of_the_readme() {
     let conflict_type = keccak256(
         "Conflict(uint256 srcChain,address emitter,bytes32 key,bytes32 first,bytes32 second,uint64 setId)",
     );
-    let words = (conflict_type, U256::from(HUB_CHAIN), HUB, two.key, two.first, two.second, SET);
+    let (low, high) = (two.first.min(two.second), two.first.max(two.second));
+    let words = (conflict_type, U256::from(HUB_CHAIN), HUB, two.key, low, high, SET);
     let expected = hypha_protocol::signing::digest(domain, keccak256(words.abi_encode()));
     assert_eq!(two.digest(SPOKE_CHAIN, verifier()), expected);
+    let swapped = Conflict { first: two.second, second: two.first, ..two };
+    assert_eq!(swapped.digest(SPOKE_CHAIN, verifier()), expected, "whatever was read first");
     assert_ne!(two.digest(HUB_CHAIN, verifier()), expected, "a statement is for one chain");
 }
 

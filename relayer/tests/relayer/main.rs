@@ -117,6 +117,24 @@ async fn what_was_refused_is_made_anew_and_smaller() {
 }
 
 #[tokio::test]
+async fn what_was_refused_is_made_anew_under_the_same_name() {
+    let stop = CancellationToken::new();
+    let world = World::start(&WELL, &stop);
+    world.change(VERIFYING, |model| model.most_batches = 0);
+    world.accept(1);
+    let running = Running::start(&world, RelayConfig::default());
+    eventually("the contract's reason is named", async || {
+        let error = spoke(&running.relayer, VERIFYING).await.last_error.unwrap_or_default();
+        error.contains("BatchCount { count: 1 }")
+    })
+    .await;
+    world.change(VERIFYING, |model| model.most_batches = 1);
+    confirmed(&world, 1).await;
+    running.stop().await;
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn another_relayer_that_is_faster_is_success() {
     let stop = CancellationToken::new();
     let world = World::start(&[Late; 3], &stop);

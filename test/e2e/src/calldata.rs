@@ -60,9 +60,11 @@ pub fn sweep(devnet: &Devnet) -> Sweep {
 
 /// The transactions that moved a chain's root.
 fn landed(chain: &ChainInfo, rpc: &Rpc) -> Vec<Landed> {
-    let requests: Vec<(&str, Value)> =
-        (1..=rpc.latest()).map(|block| ("eth_getBlockByNumber", json!([format!("{block:#x}"), true]))).collect();
-    let selector = if chain.is_hub() { IRootHub::applyBatchCall::SELECTOR } else { IRootSpoke::advanceCall::SELECTOR };
+    let requests: Vec<(&str, Value)> = (1..=rpc.latest())
+        .map(|block| ("eth_getBlockByNumber", json!([format!("{block:#x}"), true])))
+        .collect();
+    let selector =
+        if chain.is_hub() { IRootHub::applyBatchCall::SELECTOR } else { IRootSpoke::advanceCall::SELECTOR };
     let mut landed = Vec::new();
     for block in rpc.batch(&requests) {
         let block = block.expect("a node keeps its blocks");

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::Eip712Domain;
-use hypha_protocol::contracts::{Issue, IRootVerifier, Transfer};
+use hypha_protocol::contracts::{IRootVerifier, Issue, Transfer};
 use hypha_protocol::json::{IssueJson, TransferJson};
 use hypha_protocol::signing::hub_domain;
 use serde_json::{Value, json};
 
+use crate::FINALIZED_WITHIN;
 use crate::http::Api;
 use crate::process::{MARKER, is_alive, kill};
 use crate::rpc::Rpc;
 use crate::tools::{Finished, command, finish, hypha, scratch};
 use crate::waiting::wait_until;
-use crate::FINALIZED_WITHIN;
 
 /// Time for a devnet to be up; about 15 s on an idle machine.
 const UP_WITHIN: Duration = Duration::from_secs(150);
@@ -91,7 +91,11 @@ impl Devnet {
         let ready_file = folder.join("ready.json");
         let log = File::create(folder.join("devnet.log")).expect("the folder is new");
         let mut guard = command(hypha());
-        guard.args(["guard", "--"]).arg(hypha()).args(["devnet", "--skip-demo", "--state"]).arg(folder.join("state"));
+        guard
+            .args(["guard", "--"])
+            .arg(hypha())
+            .args(["devnet", "--skip-demo", "--state"])
+            .arg(folder.join("state"));
         guard.arg("--ports-file").arg(&ready_file).env(MARKER, name);
         guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         let mut lifeline = guard.spawn().expect("hypha runs");
@@ -228,7 +232,9 @@ impl Service {
             log: text(ready, "log").into(),
             key_variable: text(ready, "key_variable"),
             key: text(ready, "key"),
-            pid: Mutex::new(ready["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a process id")),
+            pid: Mutex::new(
+                ready["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a process id"),
+            ),
             again: Mutex::new(None),
         }
     }
@@ -249,6 +255,15 @@ impl Service {
             child.wait().expect("it was killed");
         }
         wait_until(&format!("{} is gone", self.name), READY_WITHIN, || (!is_alive(pid)).then_some(()));
+    }
+
+    /// Deletes the store of a service that does not run.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn delete_store(&self) {
+        std::fs::remove_file(self.config.with_extension("redb"))
+            .expect("the devnet keeps it beside the configuration");
     }
 
     /// Starts it again as the devnet did, with the same configuration, store and key, and waits until it is ready.

@@ -30,7 +30,8 @@ impl Events {
     /// # Panics
     /// When the service does not answer with a stream.
     pub fn open(api: &Api, after: u64) -> Self {
-        let request = api.client().get(format!("{}/v1/events", api.base)).header("last-event-id", after.to_string());
+        let request =
+            api.client().get(format!("{}/v1/events", api.base)).header("last-event-id", after.to_string());
         let response = block_on(request.send()).expect("the API is reachable");
         assert_eq!(response.status(), 200);
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
@@ -53,7 +54,8 @@ impl Events {
             let left = deadline.saturating_duration_since(Instant::now());
             let chunk = block_on(async { tokio::time::timeout(left, self.response.chunk()).await });
             let chunk = chunk.unwrap_or_else(|_| panic!("{what}: no such event within {within:?}"));
-            let bytes = chunk.expect("the stream goes on").unwrap_or_else(|| panic!("{what}: the stream ended"));
+            let bytes =
+                chunk.expect("the stream goes on").unwrap_or_else(|| panic!("{what}: the stream ended"));
             self.unread.push_str(std::str::from_utf8(&bytes).expect("events are text"));
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::waiting::{block_on, wait_until};
 use crate::FINALIZED_WITHIN;
+use crate::waiting::{block_on, wait_until};
 
 /// Longest time for one exchange.
 const EXCHANGE: Duration = Duration::from_secs(20);
@@ -60,7 +60,8 @@ impl Api {
     pub fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
         block_on(async {
             let response = request.timeout(EXCHANGE).send().await.ok()?;
-            let header = |name| response.headers().get(name).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+            let header =
+                |name| response.headers().get(name).and_then(|value| Some(value.to_str().ok()?.to_owned()));
             let content_type = header("content-type").unwrap_or_default();
             Some(Answer {
                 status: response.status().as_u16(),

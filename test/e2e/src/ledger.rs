@@ -45,7 +45,8 @@ impl Ledger {
             } else if topic == IRootHub::BatchApplied::SIGNATURE_HASH {
                 let (topics, data) = event();
                 let batch = IRootHub::BatchApplied::decode_raw_log(topics, data).expect("it is this event");
-                let step = replica.apply(batch.index, &batch.operations).expect("the hub takes only valid batches");
+                let step =
+                    replica.apply(batch.index, &batch.operations).expect("the hub takes only valid batches");
                 ledger.root = B256::new(step.root.into());
                 assert_eq!(ledger.root, batch.root, "batch {}", batch.index);
                 ledger.take(&batch.operations);
@@ -80,8 +81,12 @@ impl Ledger {
         assert_eq!(distinct(&self.operations), self.operations.len(), "an operation was applied twice");
         assert_eq!(distinct(&self.created), self.created.len(), "a note was created twice");
         assert_eq!(distinct(&self.marked), self.marked.len(), "a nullifier was marked twice");
-        let spent: BTreeSet<_> =
-            self.created.iter().filter(|id| !self.unspent.contains_key(*id)).map(|id| nullifier_of_id(*id)).collect();
+        let spent: BTreeSet<_> = self
+            .created
+            .iter()
+            .filter(|id| !self.unspent.contains_key(*id))
+            .map(|id| nullifier_of_id(*id))
+            .collect();
         assert_eq!(spent, self.marked.iter().copied().collect(), "other notes are spent than the events say");
         assert_eq!(self.created.len(), self.unspent.len() + self.marked.len());
         let mut held: BTreeMap<B256, U256> = BTreeMap::new();

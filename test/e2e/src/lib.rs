@@ -19,9 +19,9 @@ pub use events::{Event, Events};
 pub use http::{Answer, Api};
 pub use ledger::Ledger;
 pub use notes::{User, fresh_salt, in_an_hour, note, output, text_word};
-pub use process::{is_alive, kill, left_over, MARKER};
+pub use process::{MARKER, is_alive, kill, left_over};
 pub use rpc::{Rpc, RpcFailure};
-pub use tools::{cast, cast_fails, command, finish, hypha, repository, run, scratch, Finished};
+pub use tools::{Finished, cast, cast_fails, command, finish, hypha, repository, run, scratch};
 pub use waiting::{block_on, wait_until};
 
 use std::time::Duration;

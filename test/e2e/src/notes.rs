@@ -50,7 +50,12 @@ impl User {
     ///
     /// # Panics
     /// When an owner is missing.
-    pub fn transfer(domain: &Eip712Domain, owners: &[&Self], inputs: Vec<Resource>, outputs: Vec<Output>) -> Transfer {
+    pub fn transfer(
+        domain: &Eip712Domain,
+        owners: &[&Self],
+        inputs: Vec<Resource>,
+        outputs: Vec<Output>,
+    ) -> Transfer {
         let mut transfer = Transfer { inputs, outputs, deadline: in_an_hour(), signatures: Vec::new() };
         for address in distinct_owners(&transfer.inputs) {
             let owner = owners.iter().find(|owner| owner.address == address).expect("every owner signs");

@@ -16,7 +16,8 @@ pub fn is_alive(pid: u32) -> bool {
 
 /// Sends a signal, such as `KILL` or `INT`, to one process.
 pub fn kill(pid: u32, signal: &str) {
-    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().expect("kill runs");
+    let status =
+        Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().expect("kill runs");
     assert!(status.success(), "no process {pid} to send {signal} to");
 }
 
@@ -25,7 +26,9 @@ pub fn left_over(mark: &str) -> Vec<(u32, String)> {
     let wanted = format!("{MARKER}={mark}");
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("Linux has /proc").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         if words(&entry.path().join("environ")).contains(&wanted) && is_alive(pid) {
             found.push((pid, words(&entry.path().join("cmdline")).join(" ")));
         }

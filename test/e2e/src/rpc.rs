@@ -36,7 +36,10 @@ pub struct Rpc {
 impl Rpc {
     /// The node at this URL.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), client: hypha_chain::net::client().expect("a client needs nothing but memory") }
+        Self {
+            url: url.to_owned(),
+            client: hypha_chain::net::client().expect("a client needs nothing but memory"),
+        }
     }
 
     /// Sends many requests, in batches of bounded size, and gives their results in order.
@@ -64,7 +67,8 @@ impl Rpc {
 
     fn send(&self, batch: &[Value]) -> Vec<Result<Value, RpcFailure>> {
         let answer: Vec<Value> = block_on(async {
-            let response = self.client.post(&self.url).json(batch).send().await.expect("the node is reachable");
+            let response =
+                self.client.post(&self.url).json(batch).send().await.expect("the node is reachable");
             response.json().await.expect("the node answers a list")
         });
         assert_eq!(answer.len(), batch.len());

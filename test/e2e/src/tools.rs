@@ -45,7 +45,11 @@ pub fn scratch(name: &str) -> PathBuf {
 /// When it was not built.
 pub fn hypha() -> PathBuf {
     let path = target().join("debug/hypha");
-    assert!(path.exists(), "{} is missing: run `cargo build --bin hypha`, or scripts/test e2e", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --bin hypha`, or scripts/test e2e",
+        path.display()
+    );
     path
 }
 
@@ -55,7 +59,9 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let tools = repository().join("scripts/toolchain/bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = [tools, hypha_folder()].into_iter().chain(std::env::split_paths(&path));
-    command.current_dir(repository()).env("PATH", std::env::join_paths(folders).expect("no folder has a colon"));
+    command
+        .current_dir(repository())
+        .env("PATH", std::env::join_paths(folders).expect("no folder has a colon"));
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("HYPHA_")) {
             command.env_remove(name);
@@ -92,7 +98,8 @@ pub fn finish(mut command: Command, input: &str, deadline: Duration) -> Finished
     let output = waiter.join().expect("the thread only waits").expect("its output can be read");
     writer.join().expect("the thread only writes");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let finished = Finished { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    let finished =
+        Finished { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
     assert!(!late.get(), "{command:?} took longer than {deadline:?}: {finished:?}");
     finished
 }

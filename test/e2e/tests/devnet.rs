@@ -2,6 +2,8 @@
 
 #[path = "devnet/calldata.rs"]
 mod calldata;
+#[path = "devnet/command_line.rs"]
+mod command_line;
 #[path = "devnet/http.rs"]
 mod http;
 #[path = "devnet/readme.rs"]
@@ -53,7 +55,8 @@ fn moved() -> &'static Moved {
         let id = devnet.transfer(&transfer);
         devnet.api.finalized(&id);
         let hash = transfer_hash(&transfer);
-        let created = transfer.outputs.iter().enumerate().map(|(i, one)| output_resource(hash, i, one)).collect();
+        let created =
+            transfer.outputs.iter().enumerate().map(|(i, one)| output_resource(hash, i, one)).collect();
         Moved { alice, bob, id, transfer, spent: issue.resource, created }
     })
 }

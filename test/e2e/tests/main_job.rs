@@ -53,9 +53,11 @@ fn one_command_shows_the_main_job_and_leaves_nothing_behind() {
         assert_eq!(transfer["status"], "finalized", "{transfer}");
         require_stages(transfer);
     }
-    let refused: Vec<&str> = list(&outcome, "refused").iter().filter_map(|one| one["code"].as_str()).collect();
+    let refused: Vec<&str> =
+        list(&outcome, "refused").iter().filter_map(|one| one["code"].as_str()).collect();
     assert_eq!(refused, ["input_spent"]);
-    let calls: BTreeSet<&str> = list(&outcome, "checks").iter().filter_map(|check| check["call"].as_str()).collect();
+    let calls: BTreeSet<&str> =
+        list(&outcome, "checks").iter().filter_map(|check| check["call"].as_str()).collect();
     assert_eq!(calls, BTreeSet::from(["verifyAbsence", "verifyProof"]));
     for transfer in transfers {
         let id = transfer["id"].as_str().expect("an id");
@@ -77,12 +79,16 @@ fn require_stages(transfer: &Value) {
     assert!(times.is_sorted(), "{transfer}");
     assert!(at("relayed") <= at("reported"), "{transfer}");
     for stage in stages {
-        let on_chain = ["delivered", "relayed", "reported"].contains(&stage["stage"].as_str().unwrap_or_default());
+        let on_chain =
+            ["delivered", "relayed", "reported"].contains(&stage["stage"].as_str().unwrap_or_default());
         let named = stage["tx"].as_str().is_some_and(|tx| tx.len() == 66) && stage["chainId"].is_string();
         assert!(!on_chain || named, "{stage}");
     }
     let delivered = stages.iter().find(|stage| stage["stage"] == "delivered").expect("seen above");
-    assert!(delivered["gas"].as_str().and_then(|gas| gas.parse::<u64>().ok()).is_some_and(|gas| gas > 21_000), "{delivered}");
+    assert!(
+        delivered["gas"].as_str().and_then(|gas| gas.parse::<u64>().ok()).is_some_and(|gas| gas > 21_000),
+        "{delivered}"
+    );
 }
 
 /// A devnet that ends even when its test fails.

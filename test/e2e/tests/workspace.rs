@@ -61,8 +61,13 @@ fn dependencies_run_one_way() {
 #[test]
 fn every_crate_takes_the_workspace_lints() {
     for package in packages() {
-        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().expect("a path")).expect("a manifest");
+        let manifest =
+            std::fs::read_to_string(package["manifest_path"].as_str().expect("a path")).expect("a manifest");
         let lints = manifest.split("[lints]").nth(1).unwrap_or_default();
-        assert!(lints.trim_start().starts_with("workspace = true"), "{} lacks [lints] workspace = true", package["name"]);
+        assert!(
+            lints.trim_start().starts_with("workspace = true"),
+            "{} lacks [lints] workspace = true",
+            package["name"]
+        );
     }
 }

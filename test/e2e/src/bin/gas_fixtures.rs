@@ -12,9 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
 use hypha_protocol::batch::{build_witness, verify_batch};
 use hypha_protocol::ids::{kind_of, resource_id, resource_key, resource_value};
-use hypha_protocol::operations::{
-    HubRules, Operation, Output, Resource, Rules, Transfer, encode_operations,
-};
+use hypha_protocol::operations::{HubRules, Operation, Output, Resource, Rules, Transfer, encode_operations};
 use hypha_protocol::signing::{hub_domain, sign_transfer};
 use hypha_tree::{Key, Touch, Tree, ValueHash};
 use serde_json::json;
@@ -133,12 +131,9 @@ fn transfer(number: usize) -> anyhow::Result<Transfer> {
         data: B256::ZERO,
     };
     let recipient = Address::from_word(word("recipient", number));
-    let outputs = vec![
-        output(TO_CHAIN, recipient, moved),
-        output(FROM_CHAIN, input.owner, input.quantity - moved),
-    ];
-    let mut transfer =
-        Transfer { inputs: vec![input], outputs, deadline: DEADLINE, signatures: Vec::new() };
+    let outputs =
+        vec![output(TO_CHAIN, recipient, moved), output(FROM_CHAIN, input.owner, input.quantity - moved)];
+    let mut transfer = Transfer { inputs: vec![input], outputs, deadline: DEADLINE, signatures: Vec::new() };
     let domain = hub_domain(HUB_CHAIN, HUB);
     transfer.signatures = vec![sign_transfer(&owner(number), &domain, &transfer)?];
     Ok(transfer)
@@ -146,7 +141,8 @@ fn transfer(number: usize) -> anyhow::Result<Transfer> {
 
 /// Amounts of a token with 18 decimals: nine bytes.
 fn quantity(number: usize) -> U256 {
-    U256::from(100 + number) * U256::from(10).pow(U256::from(18)) + U256::from_be_slice(&word("dust", number)[..7])
+    U256::from(100 + number) * U256::from(10).pow(U256::from(18))
+        + U256::from_be_slice(&word("dust", number)[..7])
 }
 
 fn owner(number: usize) -> PrivateKeySigner {

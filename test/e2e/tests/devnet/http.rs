@@ -22,7 +22,10 @@ fn require_problem(what: &str, answer: &Answer, status: u16, code: &str, retryab
     assert_eq!(problem["type"], format!("urn:hypha:problem:{code}"), "{what}: {problem}");
     assert_eq!(problem["retryable"], json!(retryable), "{what}: {problem}");
     for field in ["title", "detail"] {
-        assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{what}: no {field} in {problem}");
+        assert!(
+            problem[field].as_str().is_some_and(|text| !text.is_empty()),
+            "{what}: no {field} in {problem}"
+        );
     }
     problem
 }
@@ -47,9 +50,11 @@ fn good_json() -> Value {
 fn changed(change: impl FnOnce(&mut Transfer)) -> Value {
     let mut transfer = good();
     change(&mut transfer);
-    let signatures = User::transfer(&devnet().domain(), &[&moved().alice], transfer.inputs.clone(), vec![]).signatures;
+    let signatures =
+        User::transfer(&devnet().domain(), &[&moved().alice], transfer.inputs.clone(), vec![]).signatures;
     assert_eq!(signatures.len(), 1, "alice owns all inputs");
-    let signature = hypha_protocol::signing::sign_transfer(&moved().alice.signer, &devnet().domain(), &transfer);
+    let signature =
+        hypha_protocol::signing::sign_transfer(&moved().alice.signer, &devnet().domain(), &transfer);
     transfer.signatures = vec![signature.expect("a key in memory signs")];
     json!(TransferJson::from(&transfer))
 }
@@ -96,14 +101,21 @@ fn two_to_256() -> String {
 #[test]
 fn what_is_no_json_of_a_fitting_size_is_refused() {
     let api = &devnet().api;
-    let send = |content_type: &str, body: String| api.send("POST", "/v1/transfers", Some((content_type, body)));
+    let send =
+        |content_type: &str, body: String| api.send("POST", "/v1/transfers", Some((content_type, body)));
     let json = "application/json";
     require_problem("half a body", &send(json, "{".into()), 400, "malformed_json", false);
     let twice = good_json().to_string().replacen('{', "{\"deadline\":\"1\",", 1);
     require_problem("a field twice", &send(json, twice), 400, "malformed_json", false);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     require_problem("a deep body", &send(json, deep), 400, "too_deep", false);
-    require_problem("text", &send("text/plain", good_json().to_string()), 415, "unsupported_media_type", false);
+    require_problem(
+        "text",
+        &send("text/plain", good_json().to_string()),
+        415,
+        "unsupported_media_type",
+        false,
+    );
     let large = format!("{}{}", good_json(), " ".repeat(300_000));
     require_problem("a large body", &send(json, large), 413, "body_too_large", false);
     assert_eq!(send("application/json; charset=utf-8", "{".into()).json()["code"], "malformed_json");
@@ -162,7 +174,8 @@ fn repeat_input(transfer: &mut Transfer) {
 
 /// The other form of the same signature.
 fn malleable(signature: &str) -> String {
-    let order: U256 = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141".parse().expect("hex");
+    let order: U256 =
+        "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141".parse().expect("hex");
     let s: U256 = format!("0x{}", &signature[66..130]).parse().expect("hex");
     let v = if signature.ends_with("1b") { "1c" } else { "1b" };
     format!("{}{:064x}{v}", &signature[..66], order - s)
@@ -177,8 +190,13 @@ fn a_note_is_spent_once() {
         vec![moved.spent.clone()],
         vec![output(devnet.hub().id, moved.bob.address, moved.spent.kind, 100)],
     );
-    let problem =
-        require_problem("a double spend", &post(&json!(TransferJson::from(&again))), 409, "input_spent", false);
+    let problem = require_problem(
+        "a double spend",
+        &post(&json!(TransferJson::from(&again))),
+        409,
+        "input_spent",
+        false,
+    );
     assert_eq!(problem["transfer"], moved.id, "{problem}");
     assert_eq!(problem["input"], resource_id(&moved.spent).to_string(), "{problem}");
 
@@ -206,7 +224,8 @@ fn an_issue_that_breaks_a_rule_is_refused() {
     let changed = |change: fn(&mut Issue)| {
         let mut issue = good.clone();
         change(&mut issue);
-        issue.signature = sign_issue(&issuer.signer, &devnet.domain(), &issue).expect("a key in memory signs");
+        issue.signature =
+            sign_issue(&issuer.signer, &devnet.domain(), &issue).expect("a key in memory signs");
         issue
     };
     let send = |issue: &Issue| devnet.api.post("/v1/issues", &json!(IssueJson::from(issue)));
@@ -216,14 +235,18 @@ fn an_issue_that_breaks_a_rule_is_refused() {
         ("zero_quantity", changed(|issue| issue.resource.quantity = U256::ZERO)),
         ("unknown_domain", changed(|issue| issue.resource.domainId = U256::from(5))),
         ("deadline_passed", changed(|issue| issue.deadline = 1)),
-        ("signer_mismatch", Issue { signature: changed(|issue| issue.deadline += 1).signature, ..good.clone() }),
+        (
+            "signer_mismatch",
+            Issue { signature: changed(|issue| issue.deadline += 1).signature, ..good.clone() },
+        ),
     ];
     for (code, issue) in cases {
         require_problem(code, &send(&issue), 422, code, false);
     }
     let id = devnet.issue(&good);
     let again = changed(|issue| issue.deadline += 1);
-    let problem = require_problem("the same note by another issue", &send(&again), 409, "output_exists", false);
+    let problem =
+        require_problem("the same note by another issue", &send(&again), 409, "output_exists", false);
     assert_eq!(problem["output"], resource_id(&good.resource).to_string(), "{problem}");
     devnet.api.finalized(&id);
 }
@@ -256,7 +279,10 @@ fn the_same_request_again_has_the_same_answer_and_no_second_effect() {
 fn what_is_not_there_is_a_problem_document_too() {
     let (devnet, moved) = (devnet(), moved());
     let (nobody, api) = (B256::repeat_byte(0xee), &devnet.api);
-    let key = api.get(&format!("/v1/resources/{}", resource_id(&moved.spent)))["key"].as_str().expect("a key").to_owned();
+    let key = api.get(&format!("/v1/resources/{}", resource_id(&moved.spent)))["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
     let cases = [
         ("/v1/nothing".to_owned(), 404, "not_found", true),
         ("/".to_owned(), 404, "not_found", true),
@@ -275,16 +301,25 @@ fn what_is_not_there_is_a_problem_document_too() {
         ("/v1/roots?limit=0".to_owned(), 400, "bad_value", false),
         ("/v1/roots?limit=x".to_owned(), 400, "bad_number", false),
         ("/v1/events?after=x".to_owned(), 400, "bad_number", false),
+        ("/v1/transfers/%ff".to_owned(), 400, "bad_value", false),
+        ("/v1/batches/%ff".to_owned(), 400, "bad_value", false),
+        ("/v1/resources?owner=%ff".to_owned(), 400, "bad_hex", false),
     ];
     for (path, status, code, retryable) in cases {
         require_problem(&path, &api.send("GET", &path, None), status, code, retryable);
     }
-    let wrong_bytes = api.send("GET", "/v1/transfers/%ff", None);
-    assert_eq!((wrong_bytes.status, wrong_bytes.content_type.as_str()), (400, "application/problem+json"));
-    for (method, path, allowed) in [("PUT", "/v1/transfers", "POST"), ("DELETE", "/v1/chains", "GET"), ("POST", "/v1/roots", "GET")] {
+    let attestor =
+        devnet.service("attestor-1").api.send("GET", &format!("/v1/attestations/%ff/{key}?to=1"), None);
+    require_problem("an attestor asked in no text", &attestor, 400, "bad_value", false);
+    for (method, path, allowed) in
+        [("PUT", "/v1/transfers", "POST"), ("DELETE", "/v1/chains", "GET"), ("POST", "/v1/roots", "GET")]
+    {
         let answer = api.send(method, path, None);
         require_problem(path, &answer, 405, "method_not_allowed", false);
-        assert!(answer.allow.as_deref().is_some_and(|methods| methods.contains(allowed)), "{method} {path}: {answer:?}");
+        assert!(
+            answer.allow.as_deref().is_some_and(|methods| methods.contains(allowed)),
+            "{method} {path}: {answer:?}"
+        );
     }
 }
 
@@ -305,7 +340,8 @@ fn lists_come_in_pages() {
     }
     assert_eq!(paged, whole);
     let spent = devnet.api.get(&format!("/v1/resources?owner={owner}&unspent=false"));
-    let spent_ids: Vec<&Value> = spent["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+    let spent_ids: Vec<&Value> =
+        spent["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
     assert!(spent_ids.contains(&&json!(resource_id(&moved.spent))), "{spent}");
     assert!(!spent_ids.contains(&&json!(resource_id(&moved.created[1]))), "{spent}");
     require_same_roots();
@@ -333,7 +369,10 @@ fn require_same_roots() {
 #[test]
 fn a_batch_is_there_in_full() {
     let (devnet, moved) = (devnet(), moved());
-    let index = devnet.api.get(&format!("/v1/transfers/{}", moved.id))["index"].as_str().expect("an index").to_owned();
+    let index = devnet.api.get(&format!("/v1/transfers/{}", moved.id))["index"]
+        .as_str()
+        .expect("an index")
+        .to_owned();
     let batch = devnet.api.get(&format!("/v1/batches/{index}"));
     assert!(batch["ids"].as_array().expect("ids").contains(&json!(moved.id)), "{batch}");
     let operations = alloy::hex::decode(batch["operations"].as_str().expect("hex")).expect("hex");
@@ -347,14 +386,21 @@ fn a_batch_is_there_in_full() {
 fn the_documentation_loads_nothing_from_elsewhere() {
     let api = &devnet().api;
     let document = api.get("/openapi.json");
-    for path in ["/v1/transfers", "/v1/issues", "/v1/transfers/{id}", "/v1/events", "/v1/proofs/{key}", "/readyz"] {
+    for path in
+        ["/v1/transfers", "/v1/issues", "/v1/transfers/{id}", "/v1/events", "/v1/proofs/{key}", "/readyz"]
+    {
         assert!(document["paths"][path].is_object(), "{path} is not described");
     }
-    assert!(document["servers"].as_array().is_none_or(|servers| servers.iter().all(|one| one["url"].as_str().is_some_and(|url| url.starts_with('/')))));
+    assert!(document["servers"].as_array().is_none_or(|servers| {
+        servers.iter().all(|one| one["url"].as_str().is_some_and(|url| url.starts_with('/')))
+    }));
     let page = api.send("GET", "/docs/", None);
     assert_eq!((page.status, page.content_type.as_str()), (200, "text/html"), "{page:?}");
     let loaded = loaded_by(&page.text);
-    assert!(loaded.iter().any(|path| path.ends_with(".js")) && loaded.iter().any(|path| path.ends_with(".css")), "{loaded:?}");
+    assert!(
+        loaded.iter().any(|path| path.ends_with(".js")) && loaded.iter().any(|path| path.ends_with(".css")),
+        "{loaded:?}"
+    );
     for path in loaded {
         assert!(!path.contains("//"), "{path} is elsewhere");
         let path = format!("/docs/{}", path.trim_start_matches("./"));
@@ -365,14 +411,18 @@ fn the_documentation_loads_nothing_from_elsewhere() {
         }
     }
     let short = api.send("GET", "/docs", None);
-    let leads = short.status == 200 || short.location.as_deref().is_some_and(|place| place.ends_with("/docs/"));
+    let leads =
+        short.status == 200 || short.location.as_deref().is_some_and(|place| place.ends_with("/docs/"));
     assert!(leads, "{short:?}");
 }
 
 /// What a browser loads for a page: the targets of `src` and of `link`'s `href`.
 fn loaded_by(html: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for tag in html.split('<').filter(|tag| tag.starts_with("script") || tag.starts_with("link") || tag.starts_with("img")) {
+    for tag in html
+        .split('<')
+        .filter(|tag| tag.starts_with("script") || tag.starts_with("link") || tag.starts_with("img"))
+    {
         for attribute in ["src=\"", "href=\""] {
             let value = tag.split(attribute).nth(1).and_then(|rest| rest.split('"').next());
             found.extend(value.map(str::to_owned));

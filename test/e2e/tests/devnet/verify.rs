@@ -44,8 +44,12 @@ fn a_spoke_with_another_root_is_a_disagreement() {
     let finished = verify_with(devnet, &pair);
     assert_eq!(finished.status, Some(5), "{finished:?}");
     let report: Value = serde_json::from_str(&finished.stdout).expect("the report is printed all the same");
-    let flawed: Vec<&Value> =
-        report["chains"].as_array().expect("chains").iter().filter(|chain| chain["differences"] != json!([])).collect();
+    let flawed: Vec<&Value> = report["chains"]
+        .as_array()
+        .expect("chains")
+        .iter()
+        .filter(|chain| chain["differences"] != json!([]))
+        .collect();
     assert_eq!(flawed.len(), 1, "{report}");
     assert_eq!(flawed[0]["chainId"], spoke.id.to_string());
 }
@@ -79,7 +83,8 @@ fn verify_with(devnet: &Devnet, pair: &str) -> hypha_e2e::Finished {
 
 /// The storage slot in which a contract keeps the root of an index: of the mappings in its first slots, the one that holds it.
 fn slot_of_root(rpc: &Rpc, contract: alloy::primitives::Address, index: u64, root: B256) -> B256 {
-    let slots: Vec<B256> = (0..SLOTS).map(|slot| keccak256((U256::from(index), U256::from(slot)).abi_encode())).collect();
+    let slots: Vec<B256> =
+        (0..SLOTS).map(|slot| keccak256((U256::from(index), U256::from(slot)).abi_encode())).collect();
     let requests: Vec<_> =
         slots.iter().map(|slot| ("eth_getStorageAt", json!([contract, slot, "latest"]))).collect();
     let held = rpc.batch(&requests);
@@ -98,7 +103,18 @@ impl Fork {
         let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port().to_string();
         let mut guard = command(hypha());
-        guard.args(["guard", "--", "anvil", "--silent", "--host", "127.0.0.1", "--port", &port, "--fork-url", url]);
+        guard.args([
+            "guard",
+            "--",
+            "anvil",
+            "--silent",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port,
+            "--fork-url",
+            url,
+        ]);
         guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().expect("hypha runs");
         let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));

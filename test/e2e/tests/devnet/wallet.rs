@@ -1,5 +1,8 @@
 //! An application that uses nothing of ours: `cast` hashes and signs, curl talks, the chain checks.
 
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use hypha_e2e::{FINALIZED_WITHIN, cast, cast_fails, command, fresh_salt, in_an_hour, run, wait_until};
@@ -7,33 +10,55 @@ use serde_json::{Value, json};
 
 use super::devnet;
 
-/// Published words that are worth nothing: a wallet of the test's own, so that its notes are no other test's.
+/// Published words that are worth nothing anywhere.
 const WORDS: &str = "test test test test test test test test test test test junk";
-/// Place of the wallet's account under the development mnemonic; beyond those that the devnet uses.
+/// Place of the wallet's account under the words; beyond those that the devnet uses.
 const ACCOUNT: &str = "77";
+/// Password of the wallet's keystore.
+pub(super) const PASSWORD: &str = "a password of a test";
 
-/// A wallet whose words are in a file, so that no key stands on a command line.
-struct Wallet {
-    words: String,
-    address: String,
+/// A keystore of cast's, so that no key stands on a command line.
+pub(super) struct Wallet {
+    pub(super) keystore: PathBuf,
+    pub(super) password: PathBuf,
+    pub(super) address: String,
 }
 
 impl Wallet {
-    fn open() -> Self {
-        let path = devnet().path("mnemonic");
-        std::fs::write(&path, WORDS).expect("the folder is this test's");
-        let words = path.to_str().expect("a plain path").to_owned();
-        let address = cast(&["wallet", "address", "--mnemonic", &words, "--mnemonic-index", ACCOUNT]);
-        Self { words, address }
+    /// The one wallet of this binary.
+    pub(super) fn open() -> &'static Self {
+        static WALLET: OnceLock<Wallet> = OnceLock::new();
+        WALLET.get_or_init(|| {
+            let folder = devnet().path("wallet");
+            std::fs::create_dir_all(&folder).expect("the folder is this test's");
+            let file = |name: &str, content: &str| {
+                std::fs::write(folder.join(name), content).expect("the folder is this test's");
+                folder.join(name)
+            };
+            let (words, password) = (file("words", WORDS), file("password", PASSWORD));
+            let [words, keys] = [&words, &folder].map(|path| path.to_str().expect("a plain path"));
+            let account = ["--mnemonic", words, "--mnemonic-index", ACCOUNT];
+            let import = ["wallet", "import", "test", "--keystore-dir", keys, "--unsafe-password", PASSWORD];
+            cast(&[import.as_slice(), &account].concat());
+            let address = cast(&[["wallet", "address"].as_slice(), &account].concat());
+            Self { keystore: folder.join("test"), password, address }
+        })
+    }
+
+    /// A program that finds the wallet where cast looks for one.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command.env("ETH_KEYSTORE", &self.keystore).env("ETH_PASSWORD", &self.password);
+        command
     }
 
     /// Signs typed data with `cast wallet sign --data`.
     fn sign(&self, typed_data: &Value) -> String {
         let path = devnet().path("typed-data.json");
         std::fs::write(&path, typed_data.to_string()).expect("the folder is this test's");
-        let file = path.to_str().expect("a plain path");
-        let wallet = ["--mnemonic", &self.words, "--mnemonic-index", ACCOUNT];
-        cast(&[&["wallet", "sign"], wallet.as_slice(), &["--data", "--from-file", file]].concat())
+        let mut cast = self.command("cast");
+        cast.args(["wallet", "sign", "--data", "--from-file"]).arg(path);
+        run(cast)
     }
 }
 
@@ -42,21 +67,26 @@ fn a_transfer_signed_by_a_wallet_and_sent_by_curl_is_finalized() {
     let devnet = devnet();
     let wallet = Wallet::open();
     let (here, there) = (devnet.spokes()[0].id.to_string(), devnet.spokes()[1].id.to_string());
-    let note = issue_to_itself(&wallet, &here);
+    let note = issue_to_itself(wallet, &here);
     let inputs = curl(&format!("/v1/resources?owner={}&unspent=true", wallet.address), None);
-    let held = &inputs["resources"][0];
-    assert_eq!(held["resource"], note, "{inputs}");
+    let held = inputs["resources"].as_array().expect("a list").iter().find(|one| one["resource"] == note);
+    let held = held.unwrap_or_else(|| panic!("{note} is not in {inputs}"));
 
-    let outputs = json!([output(&there, &wallet.address, &note, "30"), output(&here, &wallet.address, &note, "70")]);
+    let outputs =
+        json!([output(&there, &wallet.address, &note, "30"), output(&here, &wallet.address, &note, "70")]);
     let deadline = in_an_hour().to_string();
     let message = json!({ "inputs": [held["id"]], "outputs": outputs, "deadline": deadline });
     let signature = wallet.sign(&typed_data("Transfer", message));
-    let transfer = json!({ "inputs": [note], "outputs": outputs, "deadline": deadline, "signatures": [signature] });
+    let transfer =
+        json!({ "inputs": [note], "outputs": outputs, "deadline": deadline, "signatures": [signature] });
     let accepted = curl("/v1/transfers", Some(&transfer));
     let view = finalized(accepted["id"].as_str().unwrap_or_else(|| panic!("{accepted}")));
     assert_eq!(view["created"].as_array().map(Vec::len), Some(2), "{view}");
-    let left = curl(&format!("/v1/resources?owner={}&domain={there}&unspent=true", wallet.address), None);
-    assert_eq!(left["resources"][0]["resource"]["quantity"], "30", "{left}");
+    let arrived = curl(&format!("/v1/resources/{}", text(&view["created"][0])), None);
+    let resource = &arrived["resource"];
+    assert_eq!((&resource["quantity"], &resource["domainId"]), (&json!("30"), &json!(there)), "{arrived}");
+    let before = curl(&format!("/v1/resources/{}", text(&held["id"])), None);
+    assert_eq!(before["spent"]["transfer"], view["id"], "{before}");
 }
 
 #[test]
@@ -65,11 +95,12 @@ fn what_arrived_is_checked_on_the_spoke_by_cast_alone() {
     let wallet = Wallet::open();
     let spoke = &devnet.spokes()[1];
     let chain = spoke.id.to_string();
-    let note = issue_to_itself(&wallet, &chain);
+    let note = issue_to_itself(wallet, &chain);
     let notes = curl(&format!("/v1/resources?owner={}&domain={chain}&unspent=true", wallet.address), None);
     let found = notes["resources"].as_array().expect("a list").iter().find(|one| one["resource"] == note);
     let view = found.unwrap_or_else(|| panic!("{note} is not in {notes}"));
-    let proof_of = |key: &Value| curl(&format!("/v1/proofs/{}?chain={chain}", key.as_str().expect("a key")), None);
+    let proof_of =
+        |key: &Value| curl(&format!("/v1/proofs/{}?chain={chain}", key.as_str().expect("a key")), None);
     let verifier = spoke.verifier.to_string();
     let call = |signature: &'static str, words: &[&str]| -> Vec<String> {
         let head = ["call", verifier.as_str(), signature];
@@ -84,23 +115,34 @@ fn what_arrived_is_checked_on_the_spoke_by_cast_alone() {
     let [root, key, value, proof] = ["root", "key", "value", "proof"].map(|field| text(&membership[field]));
     assert_eq!(value, encoded(&note), "the value is abi.encode(resource), says cast");
     assert_eq!(holds(call(PROOF, &[&root, &key, &value, &proof])), "true");
-    assert_eq!(holds(call(PROOF, &[&key, &key, &value, &proof])), "false", "a root that the chain does not know");
+    assert_eq!(
+        holds(call(PROOF, &[&key, &key, &value, &proof])),
+        "false",
+        "a root that the chain does not know"
+    );
     let wrong = altered(&value);
     assert!(refused(call(PROOF, &[&root, &key, &wrong, &proof])).contains("revert"), "a wrong value");
-    assert!(refused(call(PROOF, &[&root, &key, &value, &altered(&proof)])).contains("revert"), "an altered proof");
+    assert!(
+        refused(call(PROOF, &[&root, &key, &value, &altered(&proof)])).contains("revert"),
+        "an altered proof"
+    );
     assert!(refused(call(ABSENCE, &[&root, &key, &proof])).contains("revert"), "presence is not absence");
 
     let absence = proof_of(&view["nullifierKey"]);
     assert_eq!(absence["present"], false, "{absence}");
     let [root, key, proof] = ["root", "key", "proof"].map(|field| text(&absence[field]));
     assert_eq!(holds(call(ABSENCE, &[&root, &key, &proof])), "true", "the note is unspent");
-    assert!(refused(call(PROOF, &[&root, &key, "0x31", &proof])).contains("revert"), "absence is not presence");
+    assert!(
+        refused(call(PROOF, &[&root, &key, "0x31", &proof])).contains("revert"),
+        "absence is not presence"
+    );
 }
 
 /// Issues 100 of a kind of the wallet's own to itself, finalized; hashed and signed by cast, sent by curl.
-fn issue_to_itself(wallet: &Wallet, chain: &str) -> Value {
+pub(super) fn issue_to_itself(wallet: &Wallet, chain: &str) -> Value {
     let label = cast(&["format-bytes32-string", "wood"]);
-    let kind = cast(&["keccak", &cast(&["abi-encode", "f(uint256,address,bytes32)", "0", &wallet.address, &label])]);
+    let kind =
+        cast(&["keccak", &cast(&["abi-encode", "f(uint256,address,bytes32)", "0", &wallet.address, &label])]);
     let note = json!({
         "domainId": chain,
         "owner": wallet.address.to_lowercase(),
