@@ -116,7 +116,8 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     {
         uint64 from = frozenAt();
         if (from == NOT_FROZEN) revert NotFrozen();
-        if (toIndex < from) revert IndexMismatch(from, toIndex);
+        // An applied index is asserted for ever, and a second root for it would read as a conflict.
+        if (toIndex <= index) revert IndexMismatch(index + 1, toIndex);
         if (root == 0 || chain == 0) revert ZeroRoot();
         _frozenAt[++_epoch] = NOT_FROZEN;
         _abandonCache();

@@ -10,8 +10,8 @@ import {Key, Root, Touch, ValueHash} from "./types/TreeTypes.sol";
 
 /// @title What hub and spokes have in common: the sequence of roots, the step from one to the next, and proofs
 abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors {
-    /// @dev Where a root stands. An epoch ends when governance installs a root after a freeze: one index may have had
-    /// another root in the epoch before.
+    /// @dev Where a root stands. An epoch ends when governance installs a root after a freeze: what the freeze withdrew
+    /// stays withdrawn.
     struct Place {
         uint64 index;
         uint64 epoch;

@@ -303,7 +303,8 @@ interface IRootSpoke {
     /// @notice Freezes on the attestors' statement that the hub asserted two values for the root at `atIndex`.
     function freezeOnConflict(uint64 atIndex, bytes32 first, bytes32 second, bytes calldata conflictProof)
         external;
-    /// @notice Governance: installs a root that the hub asserts and lifts the freeze.
+    /// @notice Governance: installs a root that the hub asserts, later than every index applied here, and lifts the
+    /// freeze. What the freeze withdrew stays unknown.
     function thaw(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof) external;
     /// @notice Governance: changes what verifies facts.
     function setFactVerifier(address factVerifier) external;

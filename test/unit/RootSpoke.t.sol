@@ -378,20 +378,20 @@ contract RootSpokeTest is World {
     }
 
     function test_thaw_installsTheHubsRootAndFollowsFromIt() public {
-        landIssues(4);
+        landIssues(5);
         follow(3);
         spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
-        bytes memory factProof = rootFact(3);
+        bytes memory factProof = rootFact(4);
         vm.prank(GOVERNANCE);
         vm.expectEmit(address(spoke));
-        emit IRootSpoke.Thawed(3, rootOf[3], chainOf[3]);
-        spoke.thaw(3, rootOf[3], chainOf[3], factProof);
+        emit IRootSpoke.Thawed(4, rootOf[4], chainOf[4]);
+        spoke.thaw(4, rootOf[4], chainOf[4], factProof);
         assertEq(spoke.frozenAt(), FAR);
-        follow(4);
-        assertEq(spoke.stateRoot(), rootOf[4]);
-        assertTrue(spoke.isKnownRoot(rootOf[1]) && spoke.isKnownRoot(rootOf[3]));
-        // Skipped by the thaw, so never verified here again; and the cache has not seen every batch.
-        assertFalse(spoke.isKnownRoot(rootOf[2]));
+        follow(5);
+        assertEq(spoke.stateRoot(), rootOf[5]);
+        assertTrue(spoke.isKnownRoot(rootOf[1]) && spoke.isKnownRoot(rootOf[4]));
+        // Withdrawn, and skipped by the thaw, so never verified here again; and the cache has not seen every batch.
+        assertFalse(spoke.isKnownRoot(rootOf[2]) || spoke.isKnownRoot(rootOf[3]));
         assertEq(spoke.batchChain(2), 0);
         vm.expectRevert(IRootVerifier.NoNullifierCache.selector);
         spoke.isNullifierSpent(keccak256("nullifier"));
@@ -403,26 +403,24 @@ contract RootSpokeTest is World {
             install(i, madeUpRoot(i));
         }
         freezeAttested(3);
-        thawAttested(4, keccak256("true 4"));
+        thawAttested(7, keccak256("true 7"));
         for (uint64 i = 3; i <= 6; ++i) {
             assertFalse(attestedSpoke.isKnownRoot(madeUpRoot(i)), "diverged");
         }
-        assertEq(attestedSpoke.index(), 4);
+        assertEq(attestedSpoke.index(), 7);
         vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 5));
         attestedSpoke.rootAt(5);
-        install(5, keccak256("true 5"));
-        install(6, keccak256("true 6"));
-        assertFalse(attestedSpoke.isKnownRoot(madeUpRoot(5)) || attestedSpoke.isKnownRoot(madeUpRoot(6)));
-        assertEq(attestedSpoke.rootAt(6), keccak256("true 6"));
+        install(8, keccak256("true 8"));
+        assertEq(attestedSpoke.rootAt(8), keccak256("true 8"));
         // A second freeze that reaches behind the first one takes the older epoch's roots too.
         freezeAttested(2);
         assertTrue(attestedSpoke.isKnownRoot(madeUpRoot(1)));
         assertFalse(attestedSpoke.isKnownRoot(madeUpRoot(2)));
-        assertFalse(attestedSpoke.isKnownRoot(keccak256("true 4")));
-        thawAttested(6, keccak256("true 6"));
-        assertTrue(attestedSpoke.isKnownRoot(keccak256("true 6")));
+        assertFalse(attestedSpoke.isKnownRoot(keccak256("true 7")));
+        thawAttested(9, keccak256("true 9"));
+        assertTrue(attestedSpoke.isKnownRoot(keccak256("true 9")));
         assertFalse(
-            attestedSpoke.isKnownRoot(madeUpRoot(2)) || attestedSpoke.isKnownRoot(keccak256("true 5"))
+            attestedSpoke.isKnownRoot(madeUpRoot(2)) || attestedSpoke.isKnownRoot(keccak256("true 8"))
         );
     }
 
@@ -432,8 +430,8 @@ contract RootSpokeTest is World {
             install(i, madeUpRoot(i));
         }
         freezeAttested(3);
-        thawAttested(4, madeUpRoot(6));
-        assertEq(attestedSpoke.rootAt(4), madeUpRoot(6));
+        thawAttested(7, madeUpRoot(6));
+        assertEq(attestedSpoke.rootAt(7), madeUpRoot(6));
         assertEq(attestedSpoke.batchChain(6), 0);
         vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 6));
         attestedSpoke.rootAt(6);
@@ -445,38 +443,38 @@ contract RootSpokeTest is World {
             install(i, madeUpRoot(i));
         }
         freezeAttested(5);
-        thawAttested(5, madeUpRoot(5)); // the same root, in a new epoch
-        for (uint64 i = 6; i <= 260; ++i) {
+        thawAttested(11, madeUpRoot(5)); // a root that the freeze withdrew, asserted by the hub for another index
+        for (uint64 i = 12; i <= 266; ++i) {
             install(i, keccak256(abi.encode("true", i)));
         }
-        // The ring has dropped the first epoch's 5, not the one that governance installed.
-        assertEq(attestedSpoke.rootAt(5), madeUpRoot(5));
+        // The ring has dropped index 5, not the root that governance installed.
+        assertEq(attestedSpoke.rootAt(11), madeUpRoot(5));
         assertTrue(attestedSpoke.isKnownRoot(madeUpRoot(5)));
-        install(261, keccak256(abi.encode("true", 261)));
+        install(267, keccak256(abi.encode("true", 267)));
         assertFalse(attestedSpoke.isKnownRoot(madeUpRoot(5)));
-        assertEq(attestedSpoke.rootAt(6), keccak256(abi.encode("true", 6)));
+        assertEq(attestedSpoke.rootAt(12), keccak256(abi.encode("true", 12)));
     }
 
     function test_thaw_refusals() public {
-        landIssues(3);
+        landIssues(4);
         follow(3);
-        bytes memory factProof = rootFact(3);
+        bytes memory factProof = rootFact(4);
         vm.startPrank(GOVERNANCE);
         vm.expectRevert(IRootSpoke.NotFrozen.selector);
-        spoke.thaw(3, rootOf[3], chainOf[3], factProof);
+        spoke.thaw(4, rootOf[4], chainOf[4], factProof);
         spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
-        factProof = rootFact(1);
-        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.IndexMismatch.selector, 2, 1));
-        spoke.thaw(1, rootOf[1], chainOf[1], factProof);
-        vm.expectRevert(IProofErrors.ZeroRoot.selector);
-        spoke.thaw(3, 0, chainOf[3], factProof);
-        vm.expectRevert(IProofErrors.ZeroRoot.selector);
-        spoke.thaw(3, rootOf[3], 0, factProof);
-        vm.expectPartialRevert(IAttestedFacts.NotAttestor.selector);
+        factProof = rootFact(3);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.IndexMismatch.selector, 4, 3));
         spoke.thaw(3, rootOf[3], chainOf[3], factProof);
+        vm.expectRevert(IProofErrors.ZeroRoot.selector);
+        spoke.thaw(4, 0, chainOf[4], factProof);
+        vm.expectRevert(IProofErrors.ZeroRoot.selector);
+        spoke.thaw(4, rootOf[4], 0, factProof);
+        vm.expectPartialRevert(IAttestedFacts.NotAttestor.selector);
+        spoke.thaw(4, rootOf[4], chainOf[4], factProof);
         vm.stopPrank();
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, address(this)));
-        spoke.thaw(3, rootOf[3], chainOf[3], factProof);
+        spoke.thaw(4, rootOf[4], chainOf[4], factProof);
         assertEq(spoke.frozenAt(), 2);
     }
 
