@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfig, Role};
-use hypha_protocol::operations::MAX_OPERATIONS_BYTES;
+use hypha_protocol::operations::{MAX_INPUTS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
 /// Everything that the coordinator is told.
@@ -35,6 +35,11 @@ pub struct BatchConfig {
     pub max_operations: usize,
     /// Most packed bytes in a batch.
     pub max_bytes: usize,
+    /// Most keys that a batch touches. Gas grows with them: at a million leaves a key costs the hub under 50,000, and a
+    /// transaction may use 16.7 million.
+    pub max_keys: usize,
+    /// Most bytes of calldata of a batch of more than one operation: nodes refuse transactions over 128 KiB.
+    pub max_calldata_bytes: usize,
     /// Milliseconds that the oldest waiting operation waits for company.
     pub max_age_ms: u64,
     /// Seconds before its deadline from which on an operation is not sent any more, so that it is not late when mined.
@@ -43,7 +48,14 @@ pub struct BatchConfig {
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        Self { max_operations: 64, max_bytes: 60_000, max_age_ms: 500, deadline_margin_s: 10 }
+        Self {
+            max_operations: 64,
+            max_bytes: 60_000,
+            max_keys: 256,
+            max_calldata_bytes: 120_000,
+            max_age_ms: 500,
+            deadline_margin_s: 10,
+        }
     }
 }
 
@@ -94,6 +106,9 @@ pub enum ConfigError {
 /// Bytes that a batch must be able to hold: one largest transfer (16 inputs, 16 outputs, 16 signatures).
 const LARGEST_OPERATION: usize = 8_192;
 
+/// Keys of that transfer.
+const MAX_OPERATION_KEYS: usize = 2 * MAX_INPUTS + MAX_OUTPUTS;
+
 impl CoordinatorConfig {
     /// Checks what the types do not.
     ///
@@ -113,6 +128,8 @@ impl CoordinatorConfig {
         let batch = &self.batch;
         range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;
         range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
+        range("batch.max_keys", batch.max_keys, MAX_OPERATION_KEYS, usize::from(u16::MAX))?;
+        range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, 131_072)?;
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;

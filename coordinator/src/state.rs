@@ -101,6 +101,8 @@ pub struct State {
     pub guard: Option<Guard>,
     /// What the sequence of batches waits for, when it does.
     pub trouble: Option<String>,
+    /// Most operations of the next batch, when a batch turned out too large for a transaction.
+    pub most_operations: Option<usize>,
     pub(crate) next_number: u64,
     pub(crate) next_sequence: u64,
     ids: HashMap<B256, u64>,
@@ -124,6 +126,7 @@ impl State {
             hub_time: 0,
             guard: None,
             trouble: None,
+            most_operations: None,
             next_number: 1,
             next_sequence: 1,
             ids: HashMap::new(),

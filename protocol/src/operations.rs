@@ -60,6 +60,14 @@ impl Operation {
         }
     }
 
+    /// Number of keys it touches: two for each note it spends, one for each it creates.
+    pub fn key_count(&self) -> usize {
+        match self {
+            Self::Transfer(transfer) => 2 * transfer.inputs.len() + transfer.outputs.len(),
+            Self::Issue(_) => 1,
+        }
+    }
+
     /// Latest time at which the hub takes it, Unix seconds.
     pub fn deadline(&self) -> u64 {
         match self {

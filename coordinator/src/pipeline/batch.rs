@@ -41,6 +41,8 @@ pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
 struct Chosen<'state> {
     entries: Vec<&'state Entry>,
     bytes: usize,
+    /// Keys they touch.
+    keys: usize,
     /// Whether more would have fitted the tree, but not the batch.
     full: bool,
 }
@@ -67,22 +69,24 @@ fn choose<'state>(
     now: u64,
 ) -> Chosen<'state> {
     let mut chosen = Chosen { bytes: COUNT_BYTES, ..Chosen::default() };
+    let most = state.most_operations.unwrap_or(config.max_operations).min(config.max_operations);
     for entry in state.waiting() {
         match judge(state, entry, config) {
             Verdict::Waits => {}
             Verdict::Never(refusal) => reject(update, entry, &refusal, now),
             Verdict::Ready => {
                 let bytes = chosen.bytes + entry.size - COUNT_BYTES;
-                if chosen.entries.len() == config.max_operations || bytes > config.max_bytes {
+                let keys = chosen.keys + entry.operation.key_count();
+                if chosen.entries.len() == most || bytes > config.max_bytes || keys > config.max_keys {
                     chosen.full = true;
                     break;
                 }
-                chosen.bytes = bytes;
+                (chosen.bytes, chosen.keys) = (bytes, keys);
                 chosen.entries.push(entry);
             }
         }
     }
-    chosen.full |= chosen.entries.len() == config.max_operations;
+    chosen.full |= chosen.entries.len() == most;
     chosen
 }
 

@@ -32,6 +32,10 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
     let members = operations.clone();
     let built = tokio::task::spawn_blocking(move || build(&head, &members, &rules)).await;
     match built.map_err(|_| CoordinatorError::ShuttingDown)? {
+        Ok((body, _)) if operations.len() > 1 && weight(&body) > context.batch.max_calldata_bytes => {
+            shrink(context, index, operations.len()).await?;
+            Ok(None)
+        }
         Ok((body, version)) => {
             write(context, submitter, batch, body, Extension { version, operations }).await?;
             Ok(Some(index))
@@ -50,6 +54,27 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
         }
         Err(error) => Err(CoordinatorError::OwnBatch { index, error }),
     }
+}
+
+/// Bytes of a batch's calldata, but for the few of its head.
+fn weight(body: &BatchBody) -> usize {
+    body.operations.len() + body.witness.len()
+}
+
+/// Takes back a batch that is too large for a transaction; the next ones have at most half as many operations, and each one
+/// that is delivered doubles that again.
+pub(super) async fn shrink(context: &Context, index: u64, operations: usize) -> Result<(), CoordinatorError> {
+    let now = context.now();
+    tracing::warn!(index, operations, "too large for a transaction: halved");
+    context.ledger.observe(|state| state.most_operations = Some((operations / 2).max(1)));
+    context
+        .ledger
+        .update(|state, update| {
+            roll_back(state, update, index, now);
+            Ok::<_, LedgerError>(())
+        })
+        .await?;
+    Ok(())
 }
 
 fn chosen(state: &State) -> Option<(BatchRecord, Vec<Arc<Operation>>, Version)> {

@@ -10,7 +10,7 @@ use hypha_protocol::contracts::IRootHub::{BatchApplied, SpokeRegistered};
 use hypha_protocol::status::Status;
 
 use super::adopt::adopt;
-use super::commit::{calldata, intent_id, move_members};
+use super::commit::{calldata, intent_id, move_members, shrink};
 use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
 use super::rollback::roll_back;
 use crate::context::Context;
@@ -193,6 +193,10 @@ async fn mark_delivered(context: &Context, index: u64, milestone: Milestone) -> 
             Ok::<_, LedgerError>(())
         })
         .await?;
+    let most = context.batch.max_operations;
+    context.ledger.observe(|state| {
+        state.most_operations = state.most_operations.map(|fewer| 2 * fewer).filter(|fewer| *fewer < most);
+    });
     Ok(())
 }
 
@@ -236,6 +240,9 @@ async fn unstick(
             "its transaction reverted".to_owned()
         }
         Some(IntentStatus::Refused { data }) => format!("the hub refuses it with {data}"),
+        Some(IntentStatus::TooMuchGas { .. }) if batch.members.len() > 1 => {
+            return shrink(context, batch.index, batch.members.len()).await;
+        }
         Some(IntentStatus::TooMuchGas { needed, maximum }) => format!("it needs {needed} gas of {maximum}"),
         None => "its transaction is missing".to_owned(),
     };

@@ -328,3 +328,41 @@ async fn roots_batches_and_pages_are_listed() {
     );
     running.stop().await.unwrap();
 }
+
+/// Eight issues that came together, all finalized; gives the number of members of each batch.
+async fn batches_of_eight_issues(
+    change: impl FnOnce(&mut hypha_coordinator::config::BatchConfig),
+) -> Vec<usize> {
+    let mut world = World::new();
+    world.batch.max_age_ms = 300;
+    change(&mut world.batch);
+    let running = world.start().await;
+    let mut ids = Vec::new();
+    for salt in 1..=8 {
+        ids.push(running.accept(&issue(&note("alice", SPOKE_ID, 100, salt))).await);
+    }
+    for id in &ids {
+        world.until(&running, id, "finalized").await;
+    }
+    let mut sizes = Vec::new();
+    for (index, _) in world.taken().await {
+        let (_, batch) = running.get(&format!("/v1/batches/{index}")).await;
+        sizes.push(batch["ids"].as_array().unwrap().len());
+    }
+    running.stop().await.unwrap();
+    sizes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_too_large_for_a_transaction_is_halved_until_it_fits() {
+    let sizes = batches_of_eight_issues(|batch| batch.max_calldata_bytes = 1_024).await;
+    assert_eq!(sizes.iter().sum::<usize>(), 8, "{sizes:?}");
+    // An issue packs to 215 bytes and more, so not five fit, and that at least two do is found by halving eight.
+    assert!(sizes[0] >= 2 && sizes.iter().all(|size| *size <= 4), "{sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_touches_no_more_keys_than_its_bound() {
+    let sizes = batches_of_eight_issues(|batch| batch.max_keys = 3).await;
+    assert_eq!(sizes, [3, 3, 2]);
+}
