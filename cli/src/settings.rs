@@ -17,7 +17,7 @@ const DEFAULT_TIMEOUT_S: u64 = 1800;
 /// Settings that all user commands take. Each flag also has a HYPHA_… variable and a line in the settings file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Common {
-    /// Settings file (TOML): api, deployment, keystore, timeout_s, and a table [rpc] of chain id = URL
+    /// Settings file (TOML): api, deployment, keystore, timeout_s, and a table rpc of chain id = URL
     #[arg(long, value_name = "FILE", env = "HYPHA_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Base URL of the coordinator [default: http://127.0.0.1:8080]

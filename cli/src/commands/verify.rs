@@ -29,7 +29,7 @@ const PROGRESS_EVERY: u64 = 500;
 
 /// Rebuild the tree from the hub chain's logs and compare every root on every chain
 ///
-/// Needs no service of Hypha, only nodes: --deployment, and a node for each chain (--rpc or [rpc] in the settings file).
+/// Needs no service of Hypha, only nodes: --deployment, and a node for each chain (--rpc, or the table rpc in the settings file).
 /// Exits with 5 when anything differs.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:

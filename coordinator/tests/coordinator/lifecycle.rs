@@ -152,14 +152,16 @@ async fn a_reorg_of_the_hub_brings_the_same_batch_again() {
     let world = World::new();
     let running = world.start().await;
     let id = running.accept(&issue(&note("alice", HUB_ID, 10, 1))).await;
-    let before = world.until(&running, &id, "delivered").await;
-    world.hub.reorg(2);
+    let status = async || running.get(&format!("/v1/transfers/{id}")).await.1["status"].clone();
+    // Exactly one block, so that the reorg's depth is known however slow this machine is.
+    eventually("sent", async || !world.hub.pool().is_empty()).await;
+    world.hub.mine();
+    eventually("delivered", async || status().await == "delivered").await;
+    let (_, before) = running.get(&format!("/v1/transfers/{id}")).await;
+    world.hub.reorg(1);
     assert!(world.taken().await.is_empty(), "the reorg drops the batch");
     world.hub.mine_many(3);
-    eventually("committed again", async || {
-        running.get(&format!("/v1/transfers/{id}")).await.1["status"] == "committed"
-    })
-    .await;
+    eventually("committed again", async || status().await == "committed").await;
     let after = world.until(&running, &id, "finalized").await;
     assert_eq!((&before["root"], &before["index"]), (&after["root"], &after["index"]));
     assert_eq!(world.taken().await.len(), 1);
