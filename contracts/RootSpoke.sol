@@ -24,7 +24,9 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     /// @inheritdoc IRootSpoke
     bool public immutable attested;
 
-    /// @dev For each epoch the index from which its roots are no longer known. Never falls from one epoch to the next.
+    /// @dev For each epoch the index that it began with: by the checkpoint, later by what governance installed.
+    mapping(uint64 epoch => uint64) private _startOf;
+    /// @dev For each epoch the index from which its roots are no longer known.
     mapping(uint64 epoch => uint64) private _frozenAt;
     Entry[RING_LENGTH] private _ring;
     uint256 private _ringNext;
@@ -40,6 +42,7 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         bool isGenesis = config.root == TreeHash.EMPTY && config.batchChain == genesis;
         if (config.index == 0 && !isGenesis) revert HubMismatch(0);
         attested = config.attested;
+        _startOf[0] = config.index;
         _frozenAt[0] = NOT_FROZEN;
         if (config.attested) _pushRing(config.index);
         _install(config.index, config.root, config.batchChain);
@@ -73,7 +76,7 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         onHomeChain
     {
         _checkMode(true);
-        if (root == 0 || chain == 0) revert ZeroRoot();
+        _checkInstallable(toIndex, root, chain);
         if (toIndex > index) {
             _pushRing(toIndex);
             _commit(toIndex, root, chain);
@@ -101,8 +104,6 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         external
         onHomeChain
     {
-        uint64 from = frozenAt();
-        if (atIndex >= from) revert Frozen(from);
         _freeze(atIndex);
         IAttestedFacts(factVerifier)
             .verifyConflict(hubChainId, hub, FactNames.rootAccepted(atIndex), first, second, conflictProof);
@@ -116,15 +117,22 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     {
         uint64 from = frozenAt();
         if (from == NOT_FROZEN) revert NotFrozen();
-        // An applied index is asserted for ever, and a second root for it would read as a conflict.
-        if (toIndex <= index) revert IndexMismatch(index + 1, toIndex);
-        if (root == 0 || chain == 0) revert ZeroRoot();
-        _frozenAt[++_epoch] = NOT_FROZEN;
+        // Not below what is still known: that history stands.
+        if (toIndex < from && toIndex <= index) revert IndexMismatch(from, toIndex);
+        _checkInstallable(toIndex, root, chain);
+        if (index > _contestedTo) _contestedTo = index;
+        _startOf[++_epoch] = toIndex;
+        _frozenAt[_epoch] = NOT_FROZEN;
         _abandonCache();
         if (attested) _pushRing(toIndex);
         _commit(toIndex, root, chain);
         emit Thawed(toIndex, root, chain);
         _checkAccepted(toIndex, root, chain, factProof);
+    }
+
+    /// @inheritdoc IRootSpoke
+    function freeze(uint64 atIndex) external onHomeChain onlyOwner {
+        _freeze(atIndex);
     }
 
     /// @inheritdoc IRootSpoke
@@ -137,14 +145,23 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         return _frozenAt[_epoch];
     }
 
-    /// @dev Takes the roots from `atIndex` on out of the history, those of earlier epochs too. The loop ends at the first
-    /// epoch that was cut lower, and governance makes the epochs, one a thaw.
+    /// @dev Takes the roots from `atIndex` on out of the epoch that holds it. What an epoch began with was settled by
+    /// governance, so evidence about that index or an older one touches earlier epochs only, and cannot undo a thaw.
+    /// The loop is as long as there were thaws.
     function _freeze(uint64 atIndex) private {
-        for (uint64 epoch = _epoch; _frozenAt[epoch] > atIndex; --epoch) {
-            _frozenAt[epoch] = atIndex;
-            if (epoch == 0) break;
-        }
-        emit FrozenAt(atIndex);
+        uint64 epoch = _epoch;
+        while (epoch > 0 && _startOf[epoch] >= atIndex) --epoch;
+        uint64 from = _frozenAt[epoch];
+        if (atIndex >= from) revert Frozen(from);
+        _frozenAt[epoch] = atIndex;
+        if (epoch == _epoch) emit FrozenAt(atIndex);
+        else emit RootsWithdrawn(atIndex);
+    }
+
+    /// @dev The greatest index is kept for "not frozen".
+    function _checkInstallable(uint64 toIndex, bytes32 root, bytes32 chain) private pure {
+        if (root == 0 || chain == 0) revert ZeroRoot();
+        if (toIndex == NOT_FROZEN) revert IndexMismatch(NOT_FROZEN - 1, toIndex);
     }
 
     /// @dev Makes room for a root that is about to be installed, by dropping the oldest one.
@@ -183,6 +200,11 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     /// @dev Domains are the hub's to check; nobody asks here.
     function _isDomain(uint256) private pure returns (bool) {
         return false;
+    }
+
+    function _announceRoot(bytes32 oldRoot, bytes32 newRoot, uint64 newIndex) internal override {
+        if (newIndex > _contestedTo) super._announceRoot(oldRoot, newRoot, newIndex);
+        else emit RootRestored(oldRoot, newRoot, newIndex);
     }
 
     function _withdrawnFrom(uint64 epoch) internal view override returns (uint64) {

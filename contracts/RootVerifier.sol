@@ -34,6 +34,8 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
     /// @inheritdoc IRootVerifier
     uint64 public index;
     uint64 internal _epoch;
+    /// @dev Up to here other roots may have been asserted before a thaw, and what is asserted once is asserted for ever.
+    uint64 internal _contestedTo;
     /// @dev Whether `_spent` holds every nullifier of the tree.
     bool private _cacheComplete;
     /// @inheritdoc IRootVerifier
@@ -144,6 +146,11 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
     function _commit(uint64 newIndex, bytes32 newRoot, bytes32 newBatchChain) internal {
         bytes32 oldRoot = stateRoot;
         _install(newIndex, newRoot, newBatchChain);
+        _announceRoot(oldRoot, newRoot, newIndex);
+    }
+
+    /// @dev Tells the world that the root moved, which on a spoke asserts a fact.
+    function _announceRoot(bytes32 oldRoot, bytes32 newRoot, uint64 newIndex) internal virtual {
         emit RootUpdated(oldRoot, newRoot, newIndex);
     }
 

@@ -132,6 +132,7 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
         if (proof.length < headLength) revert FactProofLength(headLength, proof.length);
         setId = uint64(bytes8(proof[:8]));
         AttestorSet storage set = _existing(setId);
+        if (setId + 1 < currentSetId) revert SetReplaced(setId, currentSetId);
         if (block.timestamp > set.expiresAt) revert SetExpired(setId, set.expiresAt, block.timestamp);
         uint256 expected = headLength + Signatures.LENGTH * set.threshold;
         if (proof.length != expected) revert FactProofLength(expected, proof.length);

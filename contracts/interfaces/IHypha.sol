@@ -137,6 +137,7 @@ interface IOperationErrors {
     error SignerMismatch(address expected, address actual);
     error DeadlinePassed(uint64 deadline, uint256 timestamp);
     error UnknownDomain(uint256 domainId);
+    error TooManyKeys(uint256 maximum, uint256 actual);
     error OrderLength(uint256 expected, uint256 actual);
     error OrderIndex(uint256 expected, uint256 actual);
 }
@@ -271,6 +272,11 @@ interface IRootHub {
 interface IRootSpoke {
     /// @notice This spoke stopped: from `index` on no root is known until governance thaws it.
     event FrozenAt(uint64 indexed index);
+    /// @notice Roots from `fromIndex` on that an earlier history held are no longer known; the present one is not touched.
+    event RootsWithdrawn(uint64 indexed fromIndex);
+    /// @notice As `RootUpdated`, for an index for which this spoke may have asserted another root before a thaw. Asserts
+    /// nothing: facts are asserted once.
+    event RootRestored(bytes32 indexed oldRoot, bytes32 indexed newRoot, uint64 indexed index);
     /// @notice Governance installed a root that the hub asserts.
     event Thawed(uint64 indexed index, bytes32 root, bytes32 batchChain);
 
@@ -303,8 +309,11 @@ interface IRootSpoke {
     /// @notice Freezes on the attestors' statement that the hub asserted two values for the root at `atIndex`.
     function freezeOnConflict(uint64 atIndex, bytes32 first, bytes32 second, bytes calldata conflictProof)
         external;
-    /// @notice Governance: installs a root that the hub asserts, later than every index applied here, and lifts the
-    /// freeze. What the freeze withdrew stays unknown.
+    /// @notice Governance: freezes from `atIndex` on, where evidence cannot: a batch that this chain cannot take, or an index
+    /// that the hub will never reach.
+    function freeze(uint64 atIndex) external;
+    /// @notice Governance: installs a root that the hub asserts, not below what is still known, and lifts the freeze. What
+    /// the freeze withdrew stays unknown.
     function thaw(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof) external;
     /// @notice Governance: changes what verifies facts.
     function setFactVerifier(address factVerifier) external;
@@ -340,6 +349,7 @@ interface IAttestedFacts {
     error AttestorCount(uint256 actual);
     error ThresholdNotMajority(uint256 threshold, uint256 attestors);
     error UnknownSet(uint64 setId);
+    error SetReplaced(uint64 setId, uint64 currentSetId);
     error SetExpired(uint64 setId, uint64 expiresAt, uint256 timestamp);
     error FactProofLength(uint256 expected, uint256 actual);
     error SignersNotAscending(uint256 index);
@@ -366,7 +376,7 @@ interface IAttestedFacts {
         bytes calldata proof
     ) external view;
     /// @notice Governance: installs the next set; the one before expires at `previousExpiresAt`, or at its own expiry
-    /// if that is earlier.
+    /// if that is earlier, and all before that one are good no longer.
     function setAttestors(
         address[] calldata attestors,
         uint64 threshold,

@@ -11,6 +11,9 @@ import {Key, Touch, ValueHash} from "../types/TreeTypes.sol";
 library Operations {
     /// @dev Bounds a batch so that every supported chain takes it in one transaction.
     uint256 internal constant MAX_BYTES = 65_536;
+    /// @dev Most keys that a batch touches: at 60,000 gas a key, which a large tree costs with a nullifier cache, they fit
+    /// the 16.7 million of a transaction (EIP-7825).
+    uint256 internal constant MAX_KEYS = 256;
     /// @dev Most inputs, and most outputs, of a transfer.
     uint256 private constant MAX_NOTES = 16;
     /// @dev The least that an operation takes for a note: domain, owner, kind and an amount of two bytes.
@@ -88,6 +91,7 @@ library Operations {
         for (uint256 i = 0; i < notes.length; ++i) {
             if (notes[i].spent) ++count;
         }
+        if (count > MAX_KEYS) revert IOperationErrors.TooManyKeys(MAX_KEYS, count);
         ValueHash absent = ValueHash.wrap(0);
         touches = _reserveTouches(count);
         uint256 next = 0;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfig, Role};
-use hypha_protocol::operations::{MAX_INPUTS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
+use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
 /// Everything that the coordinator is told.
@@ -35,8 +35,7 @@ pub struct BatchConfig {
     pub max_operations: usize,
     /// Most packed bytes in a batch.
     pub max_bytes: usize,
-    /// Most keys that a batch touches. Gas grows with them: at a million leaves a key costs the hub under 50,000, and a
-    /// transaction may use 16.7 million.
+    /// Most keys that a batch touches: gas grows with them.
     pub max_keys: usize,
     /// Most bytes of calldata of a batch of more than one operation: nodes refuse transactions over 128 KiB.
     pub max_calldata_bytes: usize,
@@ -51,7 +50,7 @@ impl Default for BatchConfig {
         Self {
             max_operations: 64,
             max_bytes: 60_000,
-            max_keys: 256,
+            max_keys: MAX_KEYS,
             max_calldata_bytes: 120_000,
             max_age_ms: 500,
             deadline_margin_s: 10,
@@ -128,8 +127,8 @@ impl CoordinatorConfig {
         let batch = &self.batch;
         range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;
         range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
-        range("batch.max_keys", batch.max_keys, MAX_OPERATION_KEYS, usize::from(u16::MAX))?;
-        range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, 131_072)?;
+        range("batch.max_keys", batch.max_keys, MAX_OPERATION_KEYS, MAX_KEYS)?;
+        range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, 120_000)?;
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;

@@ -6,7 +6,7 @@ use hypha_tree::{Key, ProofError, Root, Touch, Transition, Tree};
 
 use crate::contracts::IRootVerifier;
 use crate::ids::{tagged, word};
-use crate::operations::{Checked, OperationError, Rules, check_operations};
+use crate::operations::{Checked, MAX_KEYS, OperationError, Rules, check_operations};
 use crate::proof_error::proof_error_abi;
 
 /// Why a batch is refused.
@@ -117,6 +117,9 @@ pub fn verify_witness(
 
 /// Steps 5 and 6: the walk from `root` over the touches in the order that the witness gives.
 pub(crate) fn walk(root: Root, touches: &[Touch], witness: &[u8]) -> Result<Transition, BatchError> {
+    if touches.len() > MAX_KEYS {
+        return Err(OperationError::TooManyKeys { maximum: MAX_KEYS, actual: touches.len() }.into());
+    }
     let expected = 2 * touches.len();
     let (order, proof) = witness
         .split_at_checked(expected)

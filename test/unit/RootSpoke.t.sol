@@ -12,6 +12,7 @@ import {
     Resource,
     SpokeConfig
 } from "../../contracts/interfaces/IHypha.sol";
+import {Vm} from "forge-std/Vm.sol";
 import {RootSpoke} from "../../contracts/RootSpoke.sol";
 import {OperationBuilder} from "../utils/OperationBuilder.sol";
 import {World} from "../utils/World.sol";
@@ -412,16 +413,78 @@ contract RootSpokeTest is World {
         attestedSpoke.rootAt(5);
         install(8, keccak256("true 8"));
         assertEq(attestedSpoke.rootAt(8), keccak256("true 8"));
-        // A second freeze that reaches behind the first one takes the older epoch's roots too.
+        // Evidence about the history before the thaw reaches that history only.
+        vm.expectEmit(address(attestedSpoke));
+        emit IRootSpoke.RootsWithdrawn(2);
         freezeAttested(2);
         assertTrue(attestedSpoke.isKnownRoot(madeUpRoot(1)));
         assertFalse(attestedSpoke.isKnownRoot(madeUpRoot(2)));
-        assertFalse(attestedSpoke.isKnownRoot(keccak256("true 7")));
-        thawAttested(9, keccak256("true 9"));
-        assertTrue(attestedSpoke.isKnownRoot(keccak256("true 9")));
+        assertTrue(attestedSpoke.isKnownRoot(keccak256("true 7")));
+        assertEq(attestedSpoke.frozenAt(), FAR);
+        install(9, keccak256("true 9"));
+        // A second freeze and thaw: the first epoch's cut and the second one's both stay.
+        freezeAttested(8);
+        thawAttested(10, keccak256("true 10"));
+        assertTrue(
+            attestedSpoke.isKnownRoot(keccak256("true 7")) && attestedSpoke.isKnownRoot(keccak256("true 10"))
+        );
         assertFalse(
             attestedSpoke.isKnownRoot(madeUpRoot(2)) || attestedSpoke.isKnownRoot(keccak256("true 8"))
         );
+    }
+
+    function test_freezeOnConflict_replayedAfterThaw_reverts() public {
+        landIssues(4);
+        follow(3);
+        bytes32 second = keccak256("second");
+        bytes memory proof = conflictProof(2, OTHER, second);
+        spoke.freezeOnConflict(2, OTHER, second, proof);
+        bytes memory factProof = rootFact(2);
+        vm.prank(GOVERNANCE);
+        spoke.thaw(2, rootOf[2], chainOf[2], factProof);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.Frozen.selector, 2));
+        spoke.freezeOnConflict(2, OTHER, second, proof);
+        assertTrue(spoke.isKnownRoot(rootOf[2]));
+        follow(4);
+        // New evidence, later than what governance settled, freezes as ever.
+        spoke.freezeOnConflict(3, OTHER, second, conflictProof(3, OTHER, second));
+        assertEq(spoke.frozenAt(), 3);
+    }
+
+    function test_thaw_contestedIndexes_assertNothing() public {
+        landIssues(4);
+        follow(3);
+        spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
+        bytes memory factProof = rootFact(2);
+        vm.prank(GOVERNANCE);
+        vm.expectEmit(address(spoke));
+        emit IRootSpoke.RootRestored(rootOf[3], rootOf[2], 2);
+        spoke.thaw(2, rootOf[2], chainOf[2], factProof);
+        vm.recordLogs();
+        follow(4);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 2);
+        assertEq(logs[0].topics[0], IRootSpoke.RootRestored.selector);
+        assertEq(logs[1].topics[0], IRootVerifier.RootUpdated.selector);
+        assertEq(logs[1].topics[3], bytes32(uint256(4)));
+    }
+
+    function test_freeze_byGovernance_recoversFromAnIndexThatTheHubNeverReaches() public {
+        vm.chainId(ATTESTED_CHAIN);
+        install(1, madeUpRoot(1));
+        install(FAR - 1, keccak256("far"));
+        vm.prank(GOVERNANCE);
+        attestedSpoke.freeze(2);
+        assertFalse(attestedSpoke.isKnownRoot(keccak256("far")));
+        thawAttested(2, madeUpRoot(2));
+        install(3, madeUpRoot(3));
+        assertEq(attestedSpoke.index(), 3);
+        assertTrue(attestedSpoke.isKnownRoot(madeUpRoot(1)) && attestedSpoke.isKnownRoot(madeUpRoot(2)));
+        bytes memory factProof = rootFact(FAR, OTHER, OTHER);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.IndexMismatch.selector, FAR - 1, FAR));
+        attestedSpoke.advanceAttested(FAR, OTHER, OTHER, factProof);
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, address(this)));
+        attestedSpoke.freeze(3);
     }
 
     function test_thaw_rootThatStoodElsewhere_standsOnlyThere() public {
@@ -463,9 +526,9 @@ contract RootSpokeTest is World {
         vm.expectRevert(IRootSpoke.NotFrozen.selector);
         spoke.thaw(4, rootOf[4], chainOf[4], factProof);
         spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
-        factProof = rootFact(3);
-        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.IndexMismatch.selector, 4, 3));
-        spoke.thaw(3, rootOf[3], chainOf[3], factProof);
+        factProof = rootFact(1);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.IndexMismatch.selector, 2, 1));
+        spoke.thaw(1, rootOf[1], chainOf[1], factProof);
         vm.expectRevert(IProofErrors.ZeroRoot.selector);
         spoke.thaw(4, 0, chainOf[4], factProof);
         vm.expectRevert(IProofErrors.ZeroRoot.selector);
@@ -506,6 +569,8 @@ contract RootSpokeTest is World {
         spoke.freezeOnConflict(0, OTHER, OTHER, "");
         vm.expectRevert(reason);
         spoke.thaw(0, OTHER, OTHER, "");
+        vm.expectRevert(reason);
+        spoke.freeze(1);
         vm.expectRevert(reason);
         spoke.setFactVerifier(address(1));
     }

@@ -172,6 +172,7 @@ fn code_of_operation(error: &OperationError) -> Code {
         | OperationError::UnknownOperation { .. }
         | OperationError::QuantityEncoding { .. }
         | OperationError::ZeroData
+        | OperationError::TooManyKeys { .. }
         | OperationError::OrderLength { .. }
         | OperationError::OrderIndex { .. } => Code::OperationMalformed,
         OperationError::InputCount { .. } => Code::InputCount,

@@ -130,6 +130,14 @@ pub enum OperationError {
         /// The chain id.
         domain_id: u64,
     },
+    /// The operations touch more keys than a batch may.
+    #[error("the operations touch {actual} keys, at most {maximum} are allowed")]
+    TooManyKeys {
+        /// [`super::MAX_KEYS`].
+        maximum: usize,
+        /// Keys touched.
+        actual: usize,
+    },
     /// The witness is too short for the order of the touched keys.
     #[error("the witness has {actual} bytes, the order of its keys takes {expected}")]
     OrderLength {
@@ -201,6 +209,9 @@ impl OperationError {
             }
             Self::UnknownDomain { domain_id } => {
                 abi::UnknownDomain { domainId: U256::from(domain_id) }.abi_encode()
+            }
+            Self::TooManyKeys { maximum, actual } => {
+                abi::TooManyKeys { maximum: U256::from(maximum), actual: U256::from(actual) }.abi_encode()
             }
             Self::OrderLength { expected, actual } => {
                 abi::OrderLength { expected: U256::from(expected), actual: U256::from(actual) }.abi_encode()

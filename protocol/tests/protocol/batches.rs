@@ -224,10 +224,22 @@ fn of_roots_and_operations() -> Vec<Case> {
         Case { name: "another old root", root: tree_after(1).root(), reason: "RootMismatch", ..good() },
         Case { name: "the empty tree's root", root: Tree::new().root(), reason: "RootMismatch", ..good() },
         Case { name: "no operations", operations: vec![0, 0], reason: "NoOperations", ..good() },
+        case("288 keys", &tree, &six_largest_transfers(), "TooManyKeys"),
         case("a transfer out of balance", &tree, &[Operation::Transfer(unbalanced)], "Unbalanced"),
         case("a signature of another transfer", &tree, &[Operation::Transfer(unsigned)], "SignerMismatch"),
         case("a transfer a second late", &tree, &[Operation::Transfer(late)], "DeadlinePassed"),
     ]
+}
+
+/// 48 keys each: two a note spent, one a note created.
+fn six_largest_transfers() -> Vec<Operation> {
+    let (alices, owner) = (alice(), alice().address());
+    let spending = |first: u64| {
+        let inputs =
+            (first..first + 16).map(|salt| note("gold", HUB_CHAIN, owner, 1, 1_000 + salt)).collect();
+        transfer(inputs, vec![output(gold(), HUB_CHAIN, owner, 1); 16], &[alices.clone()])
+    };
+    (0..6).map(|number| Operation::Transfer(spending(16 * number))).collect()
 }
 
 fn plain_transfer_to_alice() -> Transfer {

@@ -197,6 +197,16 @@ contract AttestedFactsTest is World {
         facts.verifyFact(7, EMITTER, KEY, VALUE, factBy(firstKeys(1), bySecond));
     }
 
+    function test_setAttestors_twice_endsTheFirst() public {
+        bytes memory old = honest();
+        vm.startPrank(GOVERNANCE);
+        facts.setAttestors(attestorsOf(1), 1, FAR, FAR);
+        facts.verifyFact(7, EMITTER, KEY, VALUE, old);
+        facts.setAttestors(attestorsOf(1), 1, FAR, 0);
+        vm.expectRevert(abi.encodeWithSelector(IAttestedFacts.SetReplaced.selector, 1, 3));
+        facts.verifyFact(7, EMITTER, KEY, VALUE, old);
+    }
+
     function test_setAttestors_cannotProlongThePrevious() public {
         uint64 soon = uint64(block.timestamp) + 10;
         AttestedFacts short = new AttestedFacts(GOVERNANCE, attestorsOf(3), 2, soon);
