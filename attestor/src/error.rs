@@ -121,7 +121,7 @@ pub enum SignError {
         /// The destination asked for.
         to: u64,
     },
-    /// No final block read so far asserted it.
+    /// No final block read so far, since the last broken finality if there was one, asserted it.
     #[error("no final block of chain {chain_id} read so far asserts {key}")]
     FactUnknown {
         /// The source.

@@ -89,8 +89,8 @@ impl World {
             chain_id: id,
             name: id.to_string(),
             role,
-            rpc: vec!["http://127.0.0.1:1".into()],
-            quorum: 1,
+            rpc: vec!["http://127.0.0.1:1".into(), "http://127.0.0.1:2".into()],
+            quorum: 2,
             verifier: address(id, 1),
             fact_verifier: address(id, 2),
             attested: false,
@@ -149,6 +149,12 @@ impl World {
 
     fn set_members(&self, id: u64, members: Vec<Address>) {
         *self.sets.lock().unwrap() = (id, members);
+    }
+
+    /// The store knows the chains by their first blocks once the service has run; here the test says so.
+    fn know_the_hub(&self) {
+        let key = HUB.to_be_bytes().to_vec();
+        self.disk.write(vec![Change::Put { table: "identities", key, value: vec![0; 32] }]).unwrap();
     }
 
     fn stored(&self, table: &'static str) -> usize {
@@ -403,10 +409,11 @@ async fn a_broken_finality_sets_the_guard_and_resume_reads_the_chain_again() {
     read(&attestor).await;
     let before = root_for_spoke(&attestor, 1).await.unwrap();
     world.hub_says(2, 0x22);
+    world.hub_says(9, 0x99);
     world.finalize();
     read(&attestor).await;
-    // The final blocks are replaced; the same facts stand in other blocks then.
-    world.chains[&HUB].reorg(FINAL_DEPTH as usize + 5);
+    // The final blocks are replaced; two of the facts stand in other blocks then, the third nowhere.
+    world.chains[&HUB].reorg(FINAL_DEPTH as usize + 6);
     world.chains[&HUB].mine_many(3);
     world.hub_says(1, 0x11);
     world.hub_says(2, 0x22);
@@ -419,15 +426,18 @@ async fn a_broken_finality_sets_the_guard_and_resume_reads_the_chain_again() {
 
     let attestor = world.attestor().await;
     assert!(matches!(sign(&attestor, HUB, key, SPOKE).await, Err(SignError::Guarded { .. })));
-    // The store knows the chains by their first blocks once the service has run; here the test says so.
-    world
-        .disk
-        .write(vec![Change::Put { table: "identities", key: HUB.to_be_bytes().to_vec(), value: vec![0; 32] }])
-        .unwrap();
+    world.know_the_hub();
     let cleared = resume(world.disk.as_ref()).unwrap().expect("the guard was set");
     assert_eq!(cleared.why, GuardReason::FinalityBroken { chain_id: HUB });
     let attestor = world.attestor().await;
+    for index in [1, 2, 9] {
+        let asked = root_for_spoke(&attestor, index).await;
+        assert!(matches!(asked, Err(SignError::FactUnknown { .. })), "read before the break only: {asked:?}");
+    }
     read(&attestor).await;
+    let dead = root_for_spoke(&attestor, 9).await;
+    assert!(matches!(dead, Err(SignError::FactUnknown { .. })), "only the dead fork asserted it: {dead:?}");
+    assert!(root_for_spoke(&attestor, 2).await.is_ok());
     let after = root_for_spoke(&attestor, 1).await.unwrap();
     assert_eq!(after.statement.value, before.statement.value);
     assert_ne!(after.statement.place.hash, before.statement.place.hash);
@@ -447,8 +457,13 @@ async fn a_guard_row_that_cannot_be_read_counts_as_set() {
         .unwrap();
     let attestor = world.attestor().await;
     assert!(matches!(root_for_spoke(&attestor, 1).await, Err(SignError::Guarded { .. })));
+    world.know_the_hub();
     assert_eq!(resume(world.disk.as_ref()).unwrap().unwrap().why, GuardReason::Unreadable);
-    assert!(root_for_spoke(world.attestor().await.as_ref(), 1).await.is_ok());
+    // What was wrong is not known, so a finality may have broken: facts count once they are read again.
+    let attestor = world.attestor().await;
+    assert!(matches!(root_for_spoke(&attestor, 1).await, Err(SignError::FactUnknown { .. })));
+    read(&attestor).await;
+    assert!(root_for_spoke(&attestor, 1).await.is_ok());
 }
 
 #[tokio::test]

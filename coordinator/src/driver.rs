@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hypha_chain::config::Finality;
+use hypha_chain::config::{Finality, Role};
 use hypha_chain::error::ChainError;
 use hypha_chain::follow::{FollowConfig, FollowError, Follower};
 use hypha_chain::ports::BlockTag;
@@ -11,7 +11,7 @@ use hypha_chain::submit::Submitter;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Link};
-use crate::error::{CoordinatorError, LedgerError};
+use crate::error::{CoordinatorError, LedgerError, LoadError};
 use crate::metrics;
 use crate::pipeline::deliver::Patience;
 use crate::pipeline::{batch, commit, deliver, finalize};
@@ -160,7 +160,8 @@ impl Rounds {
         Self { poll, pause: poll }
     }
 
-    /// What follows from how a round ended: on, on after a pause, stopped with the guard set, or the end of the service.
+    /// What follows from how a round ended: on, on after a pause, stopped with the guard set, or the end of the service. A
+    /// spoke never does more than slow its own task down, unless it is the store that failed.
     async fn settle<T>(
         &mut self,
         context: &Context,
@@ -176,12 +177,21 @@ impl Rounds {
         });
         let Err(error) = outcome else {
             self.pause = self.poll;
+            if link.config.role == Role::Spoke {
+                metrics::followed(chain_id, true);
+            }
             return Ok(Course::On);
         };
-        match consequence(&error) {
+        match consequence(&error, link.config.role) {
             Consequence::Retry => {
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE.max(self.poll));
+                self.slow_down();
                 tracing::warn!(chain = chain_id, %error, "trying again");
+                Ok(Course::On)
+            }
+            Consequence::Leave => {
+                self.slow_down();
+                metrics::followed(chain_id, false);
+                tracing::error!(chain = chain_id, %error, "this spoke is not followed until that is over");
                 Ok(Course::On)
             }
             Consequence::Guard => {
@@ -192,6 +202,10 @@ impl Rounds {
             Consequence::Stop => Ok(Course::Stopped),
             Consequence::Fail => Err(error),
         }
+    }
+
+    fn slow_down(&mut self) {
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE.max(self.poll));
     }
 
     async fn pause(&self, context: &Context, woken: impl Future<Output = ()>, shutdown: &CancellationToken) {
@@ -206,10 +220,14 @@ impl Rounds {
 }
 
 /// What an error means for the task that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Consequence {
     /// It can go away by itself.
     Retry,
-    /// What was thought impossible happened on a chain: nobody writes until a person has looked.
+    /// What was thought impossible happened on a spoke. Batches do not depend on it, so only this spoke waits for a person:
+    /// its step is not taken, and is tried again in case the spoke's endpoint comes back to its senses.
+    Leave,
+    /// What was thought impossible happened on the hub: nobody writes until a person has looked.
     Guard,
     /// The writers have stopped already.
     Stop,
@@ -217,19 +235,25 @@ enum Consequence {
     Fail,
 }
 
-fn consequence(error: &CoordinatorError) -> Consequence {
+fn consequence(error: &CoordinatorError, role: Role) -> Consequence {
+    let (broken, foreign) = match role {
+        Role::Hub => (Consequence::Guard, Consequence::Fail),
+        Role::Spoke => (Consequence::Leave, Consequence::Leave),
+    };
     match error {
         CoordinatorError::Follow {
             error: FollowError::FinalityBroken { .. } | FollowError::TooDeep(_),
             ..
-        }
-        | CoordinatorError::HubLog(_) => Consequence::Guard,
+        } => broken,
+        CoordinatorError::HubLog(_) => Consequence::Guard,
+        CoordinatorError::SpokeLog { .. } => Consequence::Leave,
         CoordinatorError::Follow { error: FollowError::Store(_), .. } => Consequence::Fail,
         CoordinatorError::Follow { .. } => Consequence::Retry,
         CoordinatorError::Chain {
             error: ChainError::IdentityMismatch { .. } | ChainError::GenesisMismatch { .. },
             ..
-        } => Consequence::Fail,
+        }
+        | CoordinatorError::Load(LoadError::OtherChain { .. }) => foreign,
         CoordinatorError::Chain { .. } => Consequence::Retry,
         CoordinatorError::Submit(hypha_chain::submit::SubmitError::Store(_)) => Consequence::Fail,
         CoordinatorError::Submit(_) => Consequence::Retry,
@@ -251,5 +275,48 @@ async fn set_guard(context: &Context, reason: String) -> Result<(), CoordinatorE
     match set {
         Err(LedgerError::Halted(_)) => Ok(()),
         set => Ok(set?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    fn chain(error: ChainError) -> CoordinatorError {
+        CoordinatorError::Chain { chain_id: 1, error }
+    }
+
+    fn follow(error: FollowError) -> CoordinatorError {
+        CoordinatorError::Follow { chain_id: 1, error }
+    }
+
+    #[test]
+    fn a_spoke_is_left_alone_where_the_hub_would_stop_everything() {
+        let (expected, actual) = (B256::ZERO, B256::repeat_byte(1));
+        let (found, stored) = (String::new(), String::new());
+        let other =
+            LoadError::OtherChain { chain_id: 1, what: "first block", expected: stored, actual: found };
+        for (error, hub) in [
+            (follow(FollowError::TooDeep(5)), Consequence::Guard),
+            (follow(FollowError::FinalityBroken { number: 5, expected, actual }), Consequence::Guard),
+            (chain(ChainError::IdentityMismatch { expected: 1, actual: 2 }), Consequence::Fail),
+            (chain(ChainError::GenesisMismatch { expected, actual }), Consequence::Fail),
+            (CoordinatorError::Load(other), Consequence::Fail),
+        ] {
+            assert_eq!(consequence(&error, Role::Hub), hub, "{error}");
+            assert_eq!(consequence(&error, Role::Spoke), Consequence::Leave, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_failed_store_ends_the_process_whoever_meets_it() {
+        let failed = || hypha_chain::StoreError::Failed("disk full".into());
+        for error in [follow(FollowError::Store(failed())), failed().into()] {
+            for role in [Role::Hub, Role::Spoke] {
+                assert_eq!(consequence(&error, role), Consequence::Fail, "{error}");
+            }
+        }
     }
 }

@@ -62,6 +62,14 @@ pub enum CoordinatorError {
     /// The hub emitted something that does not read as what its interface says, or does not follow from what it emitted before.
     #[error("the hub's logs: {0}")]
     HubLog(String),
+    /// A spoke emitted something that does not read as what its interface says.
+    #[error("the logs of spoke {chain_id}: {detail}")]
+    SpokeLog {
+        /// The spoke.
+        chain_id: u64,
+        /// Which event, and what is wrong with it.
+        detail: String,
+    },
     /// The runtime is shutting down.
     #[error("shutting down")]
     ShuttingDown,

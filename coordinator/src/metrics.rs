@@ -61,3 +61,9 @@ pub(crate) fn chain(chain_id: u64, what: &'static str, number: u64) {
     #[allow(clippy::cast_precision_loss)] // For showing; heights are far below 2^52.
     gauge!("hypha_chain", "chain" => chain_id.to_string(), "what" => what).set(number as f64);
 }
+
+/// Whether a spoke is followed: 0 once it did what no chain should, until that is over.
+pub(crate) fn followed(chain_id: u64, is_followed: bool) {
+    let value = if is_followed { 1.0 } else { 0.0 };
+    gauge!("hypha_spoke_followed", "chain" => chain_id.to_string()).set(value);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alloy::sol_types::SolCall;
 use hypha_chain::config::ChainConfig;
+use hypha_chain::error::ChainError;
 use hypha_chain::ports::{BlockTag, Call, Chain, Clock, Store};
 use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
@@ -189,6 +190,10 @@ async fn ask_hub(context: &Context) -> Result<(), CoordinatorError> {
 pub(crate) async fn check_identity(ledger: &Ledger, link: &Link) -> Result<(), CoordinatorError> {
     let failed = |error| CoordinatorError::Chain { chain_id: link.config.chain_id, error };
     let (chain_id, genesis) = link.chain.identity().await.map_err(failed)?;
+    let expected = link.config.chain_id;
+    if chain_id != expected {
+        return Err(failed(ChainError::IdentityMismatch { expected, actual: chain_id }));
+    }
     let record = IdentityRecord { chain_id, genesis, verifier: link.config.verifier.to_string() };
     let (store, found) = (ledger.store().clone(), record.clone());
     let is_new = tokio::task::spawn_blocking(move || is_new_chain(store.as_ref(), &found)).await;

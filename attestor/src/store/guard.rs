@@ -58,7 +58,7 @@ impl Guard {
 
 /// Clears the guard after a person has looked; returns what it said, `None` when it was not set. The service must not be
 /// running (the store opens once only). Keys with two values stay unsigned. After a broken finality the positions
-/// are dropped too, so that the chains are read again from their first blocks.
+/// are dropped too, so that the chains are read again from their first blocks; until a fact is met there, it is unknown.
 ///
 /// # Errors
 /// When the store cannot be read or written.

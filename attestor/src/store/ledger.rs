@@ -139,7 +139,7 @@ impl Ledger {
             let fresh = FactRecord { value: seen.value, place: seen.place, pass: self.pass };
             let known = match facts.rows.get(&seen.id) {
                 Some(record) => Some(record.clone()),
-                None => self.fact(&seen.id)?,
+                None => self.recorded(&seen.id)?,
             };
             match known {
                 None => {
@@ -164,11 +164,17 @@ impl Ledger {
         Ok((facts, conflicts))
     }
 
-    /// The fact under a name.
+    /// The fact under a name, once it was read in this pass. One from an earlier pass is not known: perhaps only the fork
+    /// that died with the broken finality asserted it.
     ///
     /// # Errors
     /// When the row cannot be read.
     pub fn fact(&self, id: &FactId) -> Result<Option<FactRecord>, AttestorError> {
+        Ok(self.recorded(id)?.filter(|fact| fact.pass >= self.pass))
+    }
+
+    /// The fact under a name, of whichever pass: what is read is compared with everything that was ever read.
+    fn recorded(&self, id: &FactId) -> Result<Option<FactRecord>, AttestorError> {
         self.get(FACTS, &id.row())
     }
 
@@ -181,7 +187,7 @@ impl Ledger {
     }
 
     /// The attestation of a fact: the stored one, or one that `sign` makes and that is stored before it is returned.
-    /// `None` when the guard is set, the fact is not known or its key has two values.
+    /// `None` when the guard is set, the fact is not known in this pass or its key has two values.
     ///
     /// # Errors
     /// When the store cannot be read or written, or signing fails.

@@ -53,7 +53,8 @@ pub struct FactRecord {
     pub value: B256,
     /// The block that first asserted it.
     pub place: Place,
-    /// In which reading of the chain it was last met; a later one may find it in another block.
+    /// In which reading of the chain it was last met; a later one may find it in another block, and only that of the
+    /// current reading is signed.
     pub pass: u64,
 }
 

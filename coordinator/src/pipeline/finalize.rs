@@ -10,7 +10,7 @@ use hypha_protocol::contracts::IRootHub::{BatchApplied, Confirmed, Diverged};
 use hypha_protocol::contracts::IRootVerifier::RootUpdated;
 use hypha_protocol::status::{RootStatus, Status};
 
-use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
+use super::follow::{STEPS_PER_ROUND, decode, decode_of_spoke, milestone, next_step};
 use crate::context::{Context, Link};
 use crate::error::CoordinatorError;
 use crate::state::{Entry, State};
@@ -188,7 +188,7 @@ pub async fn follow_spoke(
 async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool, CoordinatorError> {
     let mut moves = Vec::new();
     for log in step.added.iter().flat_map(|(_, logs)| logs) {
-        if let Some(moved) = decode::<RootUpdated>(log)? {
+        if let Some(moved) = decode_of_spoke::<RootUpdated>(spoke, log)? {
             let milestone = milestone(context, spoke, log, moved.index).await;
             moves.push((moved.newRoot, milestone));
         }

@@ -23,13 +23,24 @@ pub(super) async fn next_step(link: &Link, follower: &Follower) -> Result<Option
     }
 }
 
-/// Reads a log as this event; `None` when it is another.
+/// Reads a log of the hub as this event; `None` when it is another.
 pub(super) fn decode<E: SolEvent>(log: &Log) -> Result<Option<E>, CoordinatorError> {
+    read(log).map_err(CoordinatorError::HubLog)
+}
+
+/// Reads a log of a spoke as this event; `None` when it is another.
+pub(super) fn decode_of_spoke<E: SolEvent>(spoke: &Link, log: &Log) -> Result<Option<E>, CoordinatorError> {
+    let chain_id = spoke.config.chain_id;
+    read(log).map_err(|detail| CoordinatorError::SpokeLog { chain_id, detail })
+}
+
+/// The event, or why a log that bears its name is none.
+fn read<E: SolEvent>(log: &Log) -> Result<Option<E>, String> {
     if log.topics.first() != Some(&E::SIGNATURE_HASH) {
         return Ok(None);
     }
     let event = E::decode_raw_log(log.topics.iter().copied(), &log.data);
-    event.map(Some).map_err(|error| CoordinatorError::HubLog(format!("{}: {error}", E::SIGNATURE)))
+    event.map(Some).map_err(|error| format!("{}: {error}", E::SIGNATURE))
 }
 
 /// Where a log was seen, now; the gas of its transaction where the chain still says it.

@@ -7,4 +7,5 @@ mod api;
 mod crash;
 mod events;
 mod lifecycle;
+mod spokes;
 mod world;
