@@ -1,11 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
-mod backoff;
 mod config;
 mod destination;
 mod error;
-mod metrics;
 pub mod pipeline;
 mod service;
 pub mod store;

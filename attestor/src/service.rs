@@ -7,20 +7,21 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use axum::Router;
+use hypha_chain::backoff::Backoff;
 use hypha_chain::config::{ChainConfig, Role};
 use hypha_chain::follow::{FollowConfig, Follower};
 use hypha_chain::ports::{Chain, Clock, Store};
+use hypha_chain::recorder;
 use hypha_chain::{RedbStore, SystemClock};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
 use crate::config::AttestorConfig;
 use crate::destination::Destination;
 use crate::error::{AttestorError, SignError};
 use crate::store::Ledger;
-use crate::{api, metrics::recorder, pipeline};
+use crate::{api, pipeline};
 
 /// How often a destination's set is read: after a change attestations are late by at most this.
 const SET_REFRESH: Duration = Duration::from_secs(2);
@@ -97,7 +98,8 @@ impl Attestor {
 
     /// All routes of the service.
     pub fn router(self: &Arc<Self>) -> Router {
-        api::router(self.clone(), recorder())
+        recorder::install();
+        api::router(self.clone())
     }
 
     /// Why attestations cannot be had from here now; empty when they can.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod memory_store;
 pub mod net;
 pub mod ports;
 pub mod quorum;
+pub mod recorder;
 pub mod redb_store;
 pub mod rpc;
 #[cfg(any(test, feature = "simulated"))]

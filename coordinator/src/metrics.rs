@@ -1,34 +1,7 @@
 //! What is counted and measured. Labels are status words, codes and chain ids: none comes from a client.
 
-use std::sync::OnceLock;
-
 use hypha_protocol::status::Status;
 use metrics::{counter, gauge, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-/// The process's recorder, installed at the first call; `None` when something else installed one before.
-fn recorder() -> Option<&'static PrometheusHandle> {
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
-}
-
-/// Installs the recorder, so that what is counted from now on shows.
-pub(crate) fn install() {
-    if recorder().is_none() {
-        tracing::warn!("another metrics recorder is installed: /metrics is empty");
-    }
-}
-
-/// All metrics in Prometheus' text form.
-pub(crate) fn render() -> String {
-    recorder()
-        .map(|recorder| {
-            recorder.run_upkeep();
-            recorder.render()
-        })
-        .unwrap_or_default()
-}
 
 /// An operation took a status, this many milliseconds after its submission.
 pub(crate) fn moved(status: Status, after: u64) {

@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::config::{BatchConfig, ConfigError, CoordinatorConfig, LimitsConfig};
 use crate::context::{Context, Link, is_hub, separator};
+use crate::driver;
 use crate::error::CoordinatorError;
 use crate::pipeline::admit::{self, Desk};
 use crate::store::load::{is_new_chain, load};
 use crate::store::{IdentityRecord, Ledger, LedgerError};
-use crate::{driver, metrics};
 
 /// Pause between attempts to reach the hub at start.
 const START_PAUSE: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl Service {
         ports: Ports,
         shutdown: CancellationToken,
     ) -> Result<Self, CoordinatorError> {
-        metrics::install();
+        hypha_chain::recorder::install();
         let context = Arc::new(context(batch, limits, &ports).await?);
         reach_hub(&context, &shutdown).await?;
         let (desk, admissions) = Desk::new();

@@ -8,7 +8,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -21,11 +20,9 @@ const MAX_BODY: usize = 1_024;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// All routes of the service.
-pub(crate) fn router(relayer: Arc<Relayer>, metrics: PrometheusHandle) -> Router {
-    let page = move || async move {
-        metrics.run_upkeep();
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
-    };
+pub(crate) fn router(relayer: Arc<Relayer>) -> Router {
+    let page =
+        || async { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], hypha_chain::recorder::render()) };
     Router::new()
         .route("/v1/status", get(status))
         .route("/readyz", get(ready))

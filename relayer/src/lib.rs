@@ -2,13 +2,11 @@
 
 mod api;
 mod attestations;
-mod backoff;
 mod config;
 mod destination;
 mod driver;
 mod error;
 mod lane;
-mod metrics;
 mod pace;
 mod pipeline;
 mod reason;

@@ -1,8 +1,8 @@
 //! How soon a task's next round comes.
 
+use hypha_chain::backoff::Backoff;
 use std::time::Duration;
 
-use crate::backoff::Backoff;
 use crate::error::RelayerError;
 use crate::pipeline::Progress;
 use crate::status::Shared;

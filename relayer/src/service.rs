@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api;
 use crate::attestations::Attestors;
 use crate::config::{RelayConfig, RelayerConfig};
 use crate::destination::Destination;
@@ -26,7 +27,6 @@ use crate::pace::Pace;
 use crate::pipeline::{Hub, Observer, Progress, relay, report};
 use crate::status::{HubStatus, Shared, SpokeStatus, Status};
 use crate::store::{Rows, table};
-use crate::{api, metrics::recorder};
 
 /// Everything outside the process.
 pub struct Ports {
@@ -120,7 +120,8 @@ impl Relayer {
 
     /// All routes of the service.
     pub fn router(self: &Arc<Self>) -> Router {
-        api::router(self.clone(), recorder())
+        hypha_chain::recorder::install();
+        api::router(self.clone())
     }
 
     /// How far everything is.

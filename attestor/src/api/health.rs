@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 
 use crate::service::Attestor;
@@ -24,7 +23,6 @@ pub(super) async fn ready(State(attestor): State<Arc<Attestor>>) -> impl IntoRes
 }
 
 /// The Prometheus page.
-pub(super) fn metrics(handle: &PrometheusHandle) -> impl IntoResponse + use<> {
-    handle.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render())
+pub(super) fn metrics() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], hypha_chain::recorder::render())
 }

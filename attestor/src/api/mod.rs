@@ -10,7 +10,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -25,13 +24,13 @@ const MAX_BODY: usize = 1_024;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// All routes of the service.
-pub(crate) fn router(attestor: Arc<Attestor>, metrics: PrometheusHandle) -> Router {
+pub(crate) fn router(attestor: Arc<Attestor>) -> Router {
     Router::new()
         .route("/v1/attestations/{src_chain}/{key}", get(attestations::attestation))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(attestor)
-        .route("/metrics", get(move || async move { health::metrics(&metrics) }))
+        .route("/metrics", get(|| async { health::metrics() }))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(RequestBodyLimitLayer::new(MAX_BODY))

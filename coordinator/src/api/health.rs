@@ -8,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use crate::metrics;
 
 /// Whether the coordinator can do its work.
 #[derive(Serialize, ToSchema)]
@@ -49,5 +48,5 @@ pub(crate) async fn readyz(State(api): Shared) -> impl IntoResponse {
 /// Prometheus' text form.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Prometheus' text form")))]
 pub(crate) async fn metrics() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], hypha_chain::recorder::render())
 }

@@ -237,7 +237,7 @@ fn six_largest_transfers() -> Vec<Operation> {
     let spending = |first: u64| {
         let inputs =
             (first..first + 16).map(|salt| note("gold", HUB_CHAIN, owner, 1, 1_000 + salt)).collect();
-        transfer(inputs, vec![output(gold(), HUB_CHAIN, owner, 1); 16], &[alices.clone()])
+        transfer(inputs, vec![output(gold(), HUB_CHAIN, owner, 1); 16], std::slice::from_ref(&alices))
     };
     (0..6).map(|number| Operation::Transfer(spending(16 * number))).collect()
 }

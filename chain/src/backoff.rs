@@ -7,22 +7,24 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// Failures in a row, and the wait that follows from them: doubled with each, up to a bound.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(first: Duration) -> Self {
+    /// Begins with a first wait.
+    pub fn new(first: Duration) -> Self {
         Self { first, failures: 0 }
     }
 
-    pub(crate) fn succeeded(&mut self) {
+    /// Forgets the failures.
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// Counts a failure and says how long to wait.
-    pub(crate) fn failed(&mut self) -> Duration {
+    pub fn failed(&mut self) -> Duration {
         let wait = self.first.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         wait
