@@ -19,22 +19,42 @@ library Ids {
     }
 
     function outputSalt(bytes32 transferHash, uint256 position) internal pure returns (bytes32) {
-        return keccak256(abi.encode(transferHash, position));
+        return _hashOfTwo(transferHash, bytes32(position));
     }
 
     function nullifierOf(bytes32 id) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked("hypha:nullifier", id));
+        return _prefixed("hypha:nullifier", 15, id);
     }
 
     function nullifierKey(bytes32 nullifier) internal pure returns (Key) {
-        return Key.wrap(keccak256(abi.encodePacked("nullifier:", nullifier)));
+        return Key.wrap(_prefixed("nullifier:", 10, nullifier));
     }
 
     function resourceKey(uint256 domainId, bytes32 id) internal pure returns (Key) {
-        return namespacedKey(domainId, keccak256(abi.encodePacked("resource:", id)));
+        return namespacedKey(domainId, _prefixed("resource:", 9, id));
     }
 
     function namespacedKey(uint256 domainId, bytes32 key) internal pure returns (Key) {
-        return Key.wrap(keccak256(abi.encodePacked(domainId, key)));
+        return Key.wrap(_hashOfTwo(bytes32(domainId), key));
+    }
+
+    /// @dev `keccak256(abi.encodePacked(first, second))`.
+    function _hashOfTwo(bytes32 first, bytes32 second) private pure returns (bytes32 hash) {
+        // Hashes two words in the scratch space: the plain form allocates them each time.
+        assembly ("memory-safe") {
+            mstore(0, first)
+            mstore(32, second)
+            hash := keccak256(0, 64)
+        }
+    }
+
+    /// @dev Keccak-256 of the first `length` bytes of `prefix`, at most 32, and of `word`.
+    function _prefixed(bytes32 prefix, uint256 length, bytes32 word) private pure returns (bytes32 hash) {
+        // Hashes two words in the scratch space: the plain form allocates them each time.
+        assembly ("memory-safe") {
+            mstore(0, prefix)
+            mstore(length, word)
+            hash := keccak256(0, add(length, 32))
+        }
     }
 }

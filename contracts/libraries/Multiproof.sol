@@ -2,15 +2,20 @@
 pragma solidity ^0.8.28;
 
 import {IProofErrors} from "../interfaces/IHypha.sol";
+import {Calldata} from "./Calldata.sol";
 import {TreeHash} from "./TreeHash.sol";
 import {Key, Root, Touch, ValueHash} from "../types/TreeTypes.sol";
 
 /// @title The walk of tree/README.md: one multiproof folds the old and the new root from the same siblings
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
 library Multiproof {
+    using Calldata for bytes;
+
     uint256 private constant HEAD_LENGTH = 12;
     /// @dev Subtrees that can wait at once: one for each depth from 0 to 256.
     uint256 private constant MAX_WAITING = 257;
+    /// @dev Bits of the bitmap that one word surely gives, wherever in its first byte they begin.
+    uint256 private constant MAX_RUN = 248;
 
     uint256 private constant KIND_OWN = 1;
     uint256 private constant KIND_FOREIGN = 2;
@@ -23,7 +28,8 @@ library Multiproof {
         bytes32 newHash;
     }
 
-    /// @dev Where the parts of the proof begin, how many items each has, and how many of them are used.
+    /// @dev Where the parts of the proof begin, how many items each has, and how many of them are used. `topDepth` is
+    /// where the top of the stack stands; 0, where nothing is joined, when the stack is empty.
     struct Walk {
         uint256 foreignStart;
         uint256 bitmapStart;
@@ -38,10 +44,12 @@ library Multiproof {
         uint256 hashesUsed;
         uint256 target;
         uint256 waiting;
+        uint256 topDepth;
         Subtree[] stack;
     }
 
-    /// @dev A place of the old tree where paths end, and the touches `first` to `next - 1` that it serves.
+    /// @dev A place of the old tree where paths end, and the touches `first` to `next - 1` that it serves. All rounds share
+    /// one: `own` means something for the kind own only, the foreign leaf for the kind foreign.
     struct Terminal {
         uint256 kind;
         uint256 depth;
@@ -58,8 +66,9 @@ library Multiproof {
     function verify(Root root, Touch[] memory touches, bytes calldata proof) internal pure returns (Root) {
         _checkTouches(root, touches);
         Walk memory walk = _open(proof);
+        Terminal memory terminal; // one for all rounds
         for (uint256 served = 0; served < touches.length;) {
-            served = _serveTerminal(touches, served, proof, walk);
+            served = _serveTerminal(touches, served, proof, walk, terminal);
         }
         _checkNothingLeft(proof, walk);
         Subtree memory top = walk.stack[0];
@@ -86,10 +95,13 @@ library Multiproof {
         if (Root.unwrap(root) == 0) revert IProofErrors.ZeroRoot();
         Key previous = touches[0].key;
         if (Key.unwrap(previous) == 0) revert IProofErrors.ZeroKey();
-        for (uint256 i = 1; i < touches.length; ++i) {
+        uint256 count = touches.length;
+        for (uint256 i = 1; i < count; ++i) {
             Key key = touches[i].key;
-            if (key == previous) revert IProofErrors.KeyRepeated(Key.unwrap(key));
-            if (key.isBelow(previous)) revert IProofErrors.KeysNotAscending(i);
+            if (!previous.isBelow(key)) {
+                if (key == previous) revert IProofErrors.KeyRepeated(Key.unwrap(key));
+                revert IProofErrors.KeysNotAscending(i);
+            }
             previous = key;
         }
     }
@@ -97,9 +109,10 @@ library Multiproof {
     /// @dev Reads the counts and checks that the lengths add up, so that every later read is inside the proof.
     function _open(bytes calldata proof) private pure returns (Walk memory walk) {
         if (proof.length < HEAD_LENGTH) revert IProofErrors.ProofLength(HEAD_LENGTH, proof.length);
-        walk.terminals = uint32(bytes4(proof[:4]));
-        walk.foreigns = uint32(bytes4(proof[4:8]));
-        walk.siblings = uint32(bytes4(proof[8:12]));
+        uint256 counts = uint256(proof.word(0));
+        walk.terminals = counts >> 224;
+        walk.foreigns = uint32(counts >> 192);
+        walk.siblings = uint32(counts >> 160);
         walk.foreignStart = HEAD_LENGTH + 2 * walk.terminals;
         walk.bitmapStart = walk.foreignStart + 64 * walk.foreigns;
         uint256 hashStart = walk.bitmapStart + (walk.siblings + 7) / 8;
@@ -108,33 +121,37 @@ library Multiproof {
         walk.hashes = whole < walk.siblings ? whole : walk.siblings;
         uint256 expected = hashStart + 32 * walk.hashes;
         if (proof.length != expected) revert IProofErrors.ProofLength(expected, proof.length);
-        walk.stack = new Subtree[](walk.terminals < MAX_WAITING ? walk.terminals : MAX_WAITING);
+        walk.stack = _reserveStack(walk.terminals < MAX_WAITING ? walk.terminals : MAX_WAITING);
     }
 
     /// @dev One round of the walk: the next terminal, the touches it serves, and the climb to where the next one joins.
-    function _serveTerminal(Touch[] memory touches, uint256 first, bytes calldata proof, Walk memory walk)
-        private
-        pure
-        returns (uint256 next)
-    {
-        Terminal memory terminal = _readTerminal(touches, first, proof, walk);
+    function _serveTerminal(
+        Touch[] memory touches,
+        uint256 first,
+        bytes calldata proof,
+        Walk memory walk,
+        Terminal memory terminal
+    ) private pure returns (uint256 next) {
+        _readTerminal(touches, first, proof, walk, terminal);
         next = terminal.next;
         bytes32 oldHash = _oldHash(touches, terminal);
         bytes32 newHash = terminal.writes ? _newHash(touches, terminal) : oldHash;
         walk.target = next < touches.length ? touches[next - 1].key.sharedBits(touches[next].key) + 1 : 0;
-        _climb(proof, walk, touches[first].key, Subtree(terminal.depth, oldHash, newHash));
+        _climb(proof, walk, touches[first].key, terminal.depth, oldHash, newHash);
     }
 
-    function _readTerminal(Touch[] memory touches, uint256 first, bytes calldata proof, Walk memory walk)
-        private
-        pure
-        returns (Terminal memory terminal)
-    {
+    function _readTerminal(
+        Touch[] memory touches,
+        uint256 first,
+        bytes calldata proof,
+        Walk memory walk,
+        Terminal memory terminal
+    ) private pure {
         uint256 index = walk.terminalsUsed;
         if (index == walk.terminals) revert IProofErrors.TerminalMissing();
         walk.terminalsUsed = index + 1;
         uint256 start = HEAD_LENGTH + 2 * index;
-        uint256 header = uint16(bytes2(proof[start:start + 2]));
+        uint256 header = uint256(proof.word(start)) >> 240;
         terminal.kind = header >> 14;
         terminal.depth = header & 0x1ff;
         if (header & 0x3e00 != 0 || terminal.kind == KIND_INVALID) {
@@ -157,15 +174,20 @@ library Multiproof {
     {
         Key key = touches[first].key;
         uint256 next = first;
+        bool writes = false;
         do {
             Touch memory touch = touches[next];
-            if (!touch.oldValue.isAbsent()) {
-                ++claims;
-                terminal.own = next;
+            // Cannot overflow: both are at most the number of touches.
+            unchecked {
+                if (!touch.oldValue.isAbsent()) {
+                    ++claims;
+                    terminal.own = next;
+                }
+                ++next;
             }
-            if (!touch.newValue.isAbsent()) terminal.writes = true;
-            ++next;
+            if (!touch.newValue.isAbsent()) writes = true;
         } while (next < touches.length && key.sharesBits(touches[next].key, terminal.depth));
+        terminal.writes = writes;
         terminal.first = first;
         terminal.next = next;
     }
@@ -180,7 +202,7 @@ library Multiproof {
         if (index == walk.foreigns) revert IProofErrors.ForeignMissing();
         walk.foreignsUsed = index + 1;
         uint256 start = walk.foreignStart + 64 * index;
-        Key key = Key.wrap(bytes32(proof[start:start + 32]));
+        Key key = Key.wrap(proof.word(start));
         if (!key.sharesBits(touches[terminal.first].key, terminal.depth)) {
             revert IProofErrors.ForeignOffPath(walk.terminalsUsed - 1);
         }
@@ -188,7 +210,7 @@ library Multiproof {
             if (key == touches[i].key) revert IProofErrors.ForeignIsTouched(walk.terminalsUsed - 1);
         }
         terminal.foreignKey = key;
-        terminal.foreignHash = TreeHash.leaf(key, ValueHash.wrap(bytes32(proof[start + 32:start + 64])));
+        terminal.foreignHash = TreeHash.leaf(key, ValueHash.wrap(proof.word(start + 32)));
     }
 
     function _oldHash(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
@@ -198,8 +220,35 @@ library Multiproof {
         return TreeHash.leaf(touch.key, touch.oldValue);
     }
 
-    /// @dev The subtree that stands in the terminal's place afterwards: its leaves in order of key, then folded.
+    /// @dev The subtree that stands in the terminal's place afterwards. Most terminals serve one touch, which is written.
     function _newHash(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
+        if (terminal.next - terminal.first > 1) return _newHashOfMany(touches, terminal);
+        Touch memory touch = touches[terminal.first];
+        bytes32 hash = TreeHash.leaf(touch.key, touch.newValue);
+        if (terminal.kind != KIND_FOREIGN) return hash;
+        return _foldPair(touch.key, hash, terminal.foreignKey, terminal.foreignHash, terminal.depth);
+    }
+
+    /// @dev Hash of the subtree at `depth` that holds exactly these two leaves.
+    function _foldPair(Key key, bytes32 hash, Key otherKey, bytes32 otherHash, uint256 depth)
+        private
+        pure
+        returns (bytes32 folded)
+    {
+        uint256 shared = key.sharedBits(otherKey);
+        folded = key.isBelow(otherKey) ? TreeHash.node(hash, otherHash) : TreeHash.node(otherHash, hash);
+        // Cannot overflow: two distinct keys share at most 255 bits, and `height` stays above `depth`.
+        unchecked {
+            uint256 path = uint256(Key.unwrap(key)) >> (256 - shared);
+            for (uint256 height = shared; height > depth; --height) {
+                folded = TreeHash.parent(path & 1, folded, TreeHash.EMPTY);
+                path >>= 1;
+            }
+        }
+    }
+
+    /// @dev The leaves of the terminal's new subtree in order of key, then folded.
+    function _newHashOfMany(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
         uint256 capacity = terminal.next - terminal.first + 1;
         Key[] memory keys = new Key[](capacity);
         bytes32[] memory hashes = new bytes32[](capacity);
@@ -249,47 +298,98 @@ library Multiproof {
         return hashes[0];
     }
 
-    /// @dev Folds `subtree` up to the walk's target and lets it wait there.
-    function _climb(bytes calldata proof, Walk memory walk, Key key, Subtree memory subtree) private pure {
+    /// @dev Folds the subtree at `depth` up to the walk's target and lets it wait there. What waits stands at ever greater
+    /// depths, none below `depth` and none at the target, so a run of siblings leads to each join and to the end.
+    function _climb(
+        bytes calldata proof,
+        Walk memory walk,
+        Key key,
+        uint256 depth,
+        bytes32 oldHash,
+        bytes32 newHash
+    ) private pure {
         uint256 target = walk.target;
-        for (uint256 depth = subtree.depth; depth > target; --depth) {
-            if (walk.waiting > 0 && walk.stack[walk.waiting - 1].depth == depth) {
-                Subtree memory left = walk.stack[--walk.waiting];
-                _join(subtree, left.oldHash, left.newHash, subtree.oldHash, subtree.newHash);
-            } else {
-                bytes32 sibling = _nextSibling(proof, walk);
-                if (key.bitAt(depth - 1)) _join(subtree, sibling, sibling, subtree.oldHash, subtree.newHash);
-                else _join(subtree, subtree.oldHash, subtree.newHash, sibling, sibling);
+        while (depth > target) {
+            uint256 stop = walk.topDepth;
+            if (stop == depth) {
+                (oldHash, newHash) = _joinTop(walk, oldHash, newHash);
+                --depth;
+                continue;
+            }
+            if (stop < target) stop = target;
+            if (depth - stop > MAX_RUN) stop = depth - MAX_RUN;
+            uint256 path = uint256(Key.unwrap(key)) >> (256 - depth);
+            (oldHash, newHash) = _foldSiblings(proof, walk, path, depth - stop, oldHash, newHash);
+            depth = stop;
+        }
+        walk.stack[walk.waiting++] = Subtree(target, oldHash, newHash);
+        walk.topDepth = target;
+    }
+
+    /// @dev Takes the top of the stack for the left child. Where nothing changed, the new hash is the old one.
+    function _joinTop(Walk memory walk, bytes32 oldRight, bytes32 newRight)
+        private
+        pure
+        returns (bytes32 oldHash, bytes32 newHash)
+    {
+        uint256 waiting = walk.waiting - 1;
+        Subtree memory left = walk.stack[waiting];
+        walk.waiting = waiting;
+        walk.topDepth = waiting == 0 ? 0 : walk.stack[waiting - 1].depth;
+        oldHash = TreeHash.node(left.oldHash, oldRight);
+        bool unchanged = left.oldHash == left.newHash && oldRight == newRight;
+        newHash = unchanged ? oldHash : TreeHash.node(left.newHash, newRight);
+    }
+
+    /// @dev Folds the next `run` siblings onto a subtree; the last bit of `path` is its side, the one before its parent's.
+    function _foldSiblings(
+        bytes calldata proof,
+        Walk memory walk,
+        uint256 path,
+        uint256 run,
+        bytes32 oldHash,
+        bytes32 newHash
+    ) private pure returns (bytes32, bytes32) {
+        uint256 left = walk.siblings - walk.siblingsUsed;
+        uint256 bits = _nextBits(proof, walk);
+        uint256 place = walk.hashStart + 32 * walk.hashesUsed;
+        bool changed = oldHash != newHash;
+        // Cannot overflow: `left` is not zero where it falls, and `place` is at most the length of the proof.
+        unchecked {
+            for (uint256 end = run < left ? left - run : 0; left > end; --left) {
+                bytes32 sibling = TreeHash.EMPTY;
+                if (bits >> 255 == 1) {
+                    if (place == proof.length) revert IProofErrors.SiblingMissing();
+                    sibling = proof.word(place);
+                    if (sibling == TreeHash.EMPTY) revert IProofErrors.SiblingIsEmpty(walk.siblings - left);
+                    place += 32;
+                }
+                oldHash = TreeHash.parent(path & 1, oldHash, sibling);
+                if (changed) newHash = TreeHash.parent(path & 1, newHash, sibling);
+                bits <<= 1;
+                path >>= 1;
             }
         }
-        subtree.depth = target;
-        walk.stack[walk.waiting++] = subtree;
+        uint256 used = walk.siblings - left - walk.siblingsUsed;
+        if (used < run) revert IProofErrors.SiblingMissing();
+        walk.siblingsUsed += run;
+        walk.hashesUsed = (place - walk.hashStart) / 32;
+        return (oldHash, changed ? newHash : oldHash);
     }
 
-    /// @dev Makes `subtree` the parent of two children. Where nothing changed, the new hash is the old one.
-    function _join(
-        Subtree memory subtree,
-        bytes32 oldLeft,
-        bytes32 newLeft,
-        bytes32 oldRight,
-        bytes32 newRight
-    ) private pure {
-        bytes32 oldHash = TreeHash.node(oldLeft, oldRight);
-        subtree.oldHash = oldHash;
-        bool unchanged = oldLeft == newLeft && oldRight == newRight;
-        subtree.newHash = unchanged ? oldHash : TreeHash.node(newLeft, newRight);
-    }
-
-    function _nextSibling(bytes calldata proof, Walk memory walk) private pure returns (bytes32 hash) {
+    /// @dev The bitmap from the next sibling on, its bit first. Bits beyond the bitmap are anything.
+    function _nextBits(bytes calldata proof, Walk memory walk) private pure returns (uint256) {
         uint256 index = walk.siblingsUsed;
-        if (index == walk.siblings) revert IProofErrors.SiblingMissing();
-        walk.siblingsUsed = index + 1;
-        if ((uint8(proof[walk.bitmapStart + index / 8]) >> (7 - index % 8)) & 1 == 0) return TreeHash.EMPTY;
-        uint256 start = walk.hashStart + 32 * walk.hashesUsed;
-        if (start == proof.length) revert IProofErrors.SiblingMissing();
-        ++walk.hashesUsed;
-        hash = bytes32(proof[start:start + 32]);
-        if (hash == TreeHash.EMPTY) revert IProofErrors.SiblingIsEmpty(index);
+        return uint256(proof.word(walk.bitmapStart + index / 8)) << (index % 8);
+    }
+
+    /// @dev A stack whose elements are still to be set: `new Subtree[]` would allocate an empty one for each.
+    function _reserveStack(uint256 capacity) private pure returns (Subtree[] memory stack) {
+        bytes32[] memory slots = new bytes32[](capacity);
+        // Elements of either array are words: hashes there, places in memory here.
+        assembly ("memory-safe") {
+            stack := slots
+        }
     }
 
     function _checkNothingLeft(bytes calldata proof, Walk memory walk) private pure {

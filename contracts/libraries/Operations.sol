@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IOperationErrors, Resource} from "../interfaces/IHypha.sol";
+import {Calldata} from "./Calldata.sol";
 import {Ids} from "./Ids.sol";
 import {Signatures} from "./Signatures.sol";
 import {Key, Touch, ValueHash} from "../types/TreeTypes.sol";
@@ -9,6 +10,8 @@ import {Key, Touch, ValueHash} from "../types/TreeTypes.sol";
 /// @title Packed operations: decoding, and every check that needs no tree (protocol/README.md)
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
 library Operations {
+    using Calldata for bytes;
+
     /// @dev Bounds a batch so that every supported chain takes it in one transaction.
     uint256 internal constant MAX_BYTES = 65_536;
     /// @dev Most keys that a batch touches: at 60,000 gas a key, which a large tree costs with a nullifier cache, they fit
@@ -119,7 +122,7 @@ library Operations {
         if (witness.length < 2 * count) revert IOperationErrors.OrderLength(2 * count, witness.length);
         sorted = _reserveTouches(count);
         for (uint256 i = 0; i < count; ++i) {
-            uint256 position = uint16(bytes2(witness[2 * i:2 * i + 2]));
+            uint256 position = uint256(witness.word(2 * i)) >> 240; // inside the witness, as its length says
             if (position >= count) revert IOperationErrors.OrderIndex(count, position);
             sorted[i] = touches[position];
         }
@@ -253,16 +256,18 @@ library Operations {
 
     /// @dev For each kind, in order of first appearance: the notes spent add up to the notes created.
     function _checkBalance(Reader memory reader, uint256 first, uint256 firstOutput) private pure {
+        Note[] memory notes = reader.notes;
+        uint256 count = reader.count;
         uint256 counted = 0; // a bit for each of the at most 32 notes
-        for (uint256 i = first; i < reader.count; ++i) {
+        for (uint256 i = first; i < count; ++i) {
             if ((counted >> (i - first)) & 1 == 1) continue;
-            bytes32 kind = reader.notes[i].resource.kind;
+            bytes32 kind = notes[i].resource.kind;
             uint256 spent = 0;
             uint256 created = 0;
-            for (uint256 j = i; j < reader.count; ++j) {
-                Resource memory resource = reader.notes[j].resource;
+            for (uint256 j = i; j < count; ++j) {
+                Resource memory resource = notes[j].resource;
                 if (resource.kind != kind) continue;
-                counted |= 2 ** (j - first);
+                counted |= 1 << (j - first);
                 if (j < firstOutput) spent = _add(spent, resource.quantity, kind);
                 else created = _add(created, resource.quantity, kind);
             }
@@ -336,7 +341,10 @@ library Operations {
         returns (uint256)
     {
         uint256 start = _advance(operations, reader, size);
-        return uint256(bytes32(operations[start:start + size])) >> (256 - 8 * size);
+        // Cannot overflow: every size read is at most 32.
+        unchecked {
+            return uint256(operations.word(start)) >> (256 - 8 * size);
+        }
     }
 
     /// @dev Moves past the next `size` bytes and returns where they begin.
@@ -346,7 +354,11 @@ library Operations {
         returns (uint256 start)
     {
         start = reader.position;
-        uint256 end = start + size;
+        uint256 end;
+        // Cannot overflow: the position is inside the operations, and every size is at most 65.
+        unchecked {
+            end = start + size;
+        }
         if (end > operations.length) revert IOperationErrors.OperationsLength(end, operations.length);
         reader.position = end;
     }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Calldata} from "./Calldata.sol";
 import {IOperationErrors} from "../interfaces/IHypha.sol";
 
 /// @title Signatures: EIP-712, 65 bytes `r ‖ s ‖ v`, one encoding only
 library Signatures {
+    using Calldata for bytes;
+
     /// @dev Bytes of a signature.
     uint256 internal constant LENGTH = 65;
     /// @dev Half the order of secp256k1: of the two `s` that sign the same, only the lower is taken.
@@ -24,9 +27,9 @@ library Signatures {
     /// @dev The signer of `hash`; zero when there is none, which the caller must never take for an account.
     function recover(bytes32 hash, bytes calldata signature) internal pure returns (address) {
         if (signature.length != LENGTH) revert IOperationErrors.SignatureLength(signature.length);
-        bytes32 r = bytes32(signature[:32]);
-        bytes32 s = bytes32(signature[32:64]);
-        uint8 v = uint8(signature[64]);
+        bytes32 r = signature.word(0);
+        bytes32 s = signature.word(32);
+        uint8 v = uint8(bytes1(signature.word(64)));
         if (uint256(s) > HALF_ORDER) revert IOperationErrors.SignatureMalleable();
         if (v != 27 && v != 28) revert IOperationErrors.SignatureParity(v);
         return ecrecover(hash, v, r, s);

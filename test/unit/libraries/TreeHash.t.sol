@@ -25,6 +25,24 @@ contract TreeHashTest is Test {
         assertEq(TreeHash.leaf(Key.wrap(key), ValueHash.wrap(value)), TreeModel.leafHash(key, value));
     }
 
+    function testFuzz_leaf_leavesMemoryAlone(bytes32 key, bytes32 value, bytes memory before) public pure {
+        bytes32 kept = keccak256(before);
+        TreeHash.leaf(Key.wrap(key), ValueHash.wrap(value));
+        assertEq(keccak256(before), kept, "memory before");
+        assertEq(keccak256(new bytes(96)), keccak256(abi.encode(0, 0, 0)), "memory after");
+    }
+
+    function testFuzz_parent_sameAsThePlainForm(bytes32 child, bytes32 sibling, bytes memory before)
+        public
+        pure
+    {
+        bytes32 kept = keccak256(before);
+        assertEq(TreeHash.parent(0, child, sibling), TreeModel.nodeHash(child, sibling), "left");
+        assertEq(TreeHash.parent(1, child, sibling), TreeModel.nodeHash(sibling, child), "right");
+        assertEq(keccak256(before), kept, "memory before");
+        assertEq(keccak256(new bytes(96)), keccak256(abi.encode(0, 0, 0)), "memory after");
+    }
+
     function testFuzz_sharedBits_sameAsCounting(bytes32 a, uint8 flipped, bool equal) public pure {
         bytes32 b = equal ? a : a ^ bytes32(2 ** (255 - uint256(flipped)));
         uint256 count = 0;

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Calldata} from "../../contracts/libraries/Calldata.sol";
+
+/// @title Reading of calldata behind a call, and the plain form of it
+contract CalldataHarness {
+    function word(bytes calldata data, uint256 position) external pure returns (bytes32) {
+        return Calldata.word(data, position);
+    }
+
+    function plainWord(bytes calldata data, uint256 position) external pure returns (bytes32) {
+        return bytes32(data[position:position + 32]);
+    }
+}
