@@ -111,8 +111,8 @@ library Multiproof {
         if (proof.length < HEAD_LENGTH) revert IProofErrors.ProofLength(HEAD_LENGTH, proof.length);
         uint256 counts = uint256(proof.word(0));
         walk.terminals = counts >> 224;
-        walk.foreigns = uint32(counts >> 192);
-        walk.siblings = uint32(counts >> 160);
+        walk.foreigns = (counts >> 192) & type(uint32).max;
+        walk.siblings = (counts >> 160) & type(uint32).max;
         walk.foreignStart = HEAD_LENGTH + 2 * walk.terminals;
         walk.bitmapStart = walk.foreignStart + 64 * walk.foreigns;
         uint256 hashStart = walk.bitmapStart + (walk.siblings + 7) / 8;

@@ -14,8 +14,8 @@ library Operations {
 
     /// @dev Bounds a batch so that every supported chain takes it in one transaction.
     uint256 internal constant MAX_BYTES = 65_536;
-    /// @dev Most keys that a batch touches: at 60,000 gas a key, which a large tree costs with a nullifier cache, they fit
-    /// the 16.7 million of a transaction (EIP-7825).
+    /// @dev Most keys that a batch touches: even at 60,000 gas a key, more than twice what a large tree costs, they fit the
+    /// 16.7 million of a transaction (EIP-7825), a nullifier cache included.
     uint256 internal constant MAX_KEYS = 256;
     /// @dev Most inputs, and most outputs, of a transfer.
     uint256 private constant MAX_NOTES = 16;
@@ -267,7 +267,7 @@ library Operations {
             for (uint256 j = i; j < count; ++j) {
                 Resource memory resource = notes[j].resource;
                 if (resource.kind != kind) continue;
-                counted |= 1 << (j - first);
+                counted |= uint256(1) << (j - first);
                 if (j < firstOutput) spent = _add(spent, resource.quantity, kind);
                 else created = _add(created, resource.quantity, kind);
             }

@@ -22,8 +22,8 @@ pub use unpack::decode_operations;
 
 /// Most bytes of packed operations, so that every supported chain takes a batch in one transaction.
 pub const MAX_OPERATIONS_BYTES: usize = 65_536;
-/// Most keys that a batch touches: at 60,000 gas a key, which a large tree costs with a nullifier cache, they fit the 16.7
-/// million of a transaction (EIP-7825).
+/// Most keys that a batch touches: even at 60,000 gas a key, more than twice what a large tree costs, they fit the 16.7
+/// million of a transaction (EIP-7825), a nullifier cache included.
 pub const MAX_KEYS: usize = 256;
 /// Most inputs of a transfer.
 pub const MAX_INPUTS: usize = 16;
