@@ -14,11 +14,11 @@ use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
 use hypha_tree::Root;
 
-use super::rollback::roll_back;
+use super::rollback::withdraw;
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::state::{State, Version};
-use crate::store::{BatchBody, BatchRecord, BatchState, Extension, LedgerError, ProgressRecord, Update};
+use crate::store::{BatchBody, BatchRecord, BatchState, Extension, ProgressRecord, Update};
 
 /// Commits the batch that is chosen, if one is. Gives its index.
 ///
@@ -42,14 +42,7 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
         }
         // A deadline went by since the members were chosen: choose again.
         Err(BatchError::Operation(OperationError::DeadlinePassed { .. })) => {
-            let now = context.now();
-            context
-                .ledger
-                .update(|state, update| {
-                    roll_back(state, update, index, now);
-                    Ok::<_, LedgerError>(())
-                })
-                .await?;
+            withdraw(context, index).await?;
             Ok(None)
         }
         Err(error) => Err(CoordinatorError::OwnBatch { index, error }),
@@ -64,16 +57,9 @@ fn weight(body: &BatchBody) -> usize {
 /// Takes back a batch that is too large for a transaction; the next ones have at most half as many operations, and each one
 /// that is delivered doubles that again.
 pub(super) async fn shrink(context: &Context, index: u64, operations: usize) -> Result<(), CoordinatorError> {
-    let now = context.now();
     tracing::warn!(index, operations, "too large for a transaction: halved");
     context.ledger.observe(|state| state.most_operations = Some((operations / 2).max(1)));
-    context
-        .ledger
-        .update(|state, update| {
-            roll_back(state, update, index, now);
-            Ok::<_, LedgerError>(())
-        })
-        .await?;
+    withdraw(context, index).await?;
     Ok(())
 }
 

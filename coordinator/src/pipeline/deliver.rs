@@ -12,7 +12,7 @@ use hypha_protocol::status::Status;
 use super::adopt::adopt;
 use super::commit::{calldata, intent_id, move_members, shrink};
 use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
-use super::rollback::roll_back;
+use super::rollback::{roll_back, withdraw};
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::state::State;
@@ -141,14 +141,7 @@ async fn take_in(
         Relation::Same => mark_delivered(context, applied.index, milestone).await,
         Relation::Next => adopt(context, applied, milestone).await,
         Relation::Other => {
-            let now = context.now();
-            context
-                .ledger
-                .update(|state, update| {
-                    roll_back(state, update, applied.index, now);
-                    Ok::<_, LedgerError>(())
-                })
-                .await?;
+            withdraw(context, applied.index).await?;
             adopt(context, applied, milestone).await
         }
     }
@@ -253,7 +246,7 @@ async fn unstick(
             trouble,
             "a deadline has passed: its operations are chosen again"
         );
-        return dissolve(context, batch.index, now).await;
+        return Ok(withdraw(context, batch.index).await?);
     }
     context.ledger.observe(|state| state.trouble = Some(format!("batch {}: {trouble}", batch.index)));
     if !patience.is_over(now) {
@@ -270,17 +263,6 @@ fn stuck(state: &State) -> Option<(BatchRecord, bool)> {
     let entries = batch.members.iter().filter_map(|number| state.entries.get(number));
     let expired = entries.into_iter().any(|entry| entry.operation.deadline() < state.hub_time);
     Some((batch.clone(), expired))
-}
-
-async fn dissolve(context: &Context, index: u64, now: u64) -> Result<(), CoordinatorError> {
-    context
-        .ledger
-        .update(|state, update| {
-            roll_back(state, update, index, now);
-            Ok::<_, LedgerError>(())
-        })
-        .await?;
-    Ok(())
 }
 
 /// A refused transaction goes back to the queue; a reverted or missing one gets a successor. The hub takes a batch once, so

@@ -4,8 +4,21 @@ use std::sync::Arc;
 
 use hypha_protocol::operations::Operation;
 
+use crate::context::Context;
 use crate::state::State;
-use crate::store::{BatchRecord, BatchState, ProgressRecord, Update};
+use crate::store::{BatchRecord, BatchState, LedgerError, ProgressRecord, Update};
+
+/// Takes back the batch `from` and all after it, in one write of its own.
+pub(super) async fn withdraw(context: &Context, from: u64) -> Result<(), LedgerError> {
+    let now = context.now();
+    context
+        .ledger
+        .update(|state, update| {
+            roll_back(state, update, from, now);
+            Ok(())
+        })
+        .await
+}
 
 /// Takes back the batch `from` and all after it: their operations are `admitted` again.
 pub(super) fn roll_back(state: &State, update: &mut Update, from: u64, now: u64) {
