@@ -84,6 +84,12 @@ impl Key {
         }
         shared
     }
+
+    /// The first 64 bits: their order is that of keys which differ there.
+    pub(crate) fn first_word(&self) -> u64 {
+        let (words, _) = self.0.as_chunks();
+        u64::from_be_bytes(words[0])
+    }
 }
 
 impl ValueHash {

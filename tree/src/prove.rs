@@ -2,8 +2,11 @@
 
 use crate::{
     Key, Multiproof, Terminal, TerminalKind, Tree,
-    tree::{Node, Subtree, hash_of},
+    tree::{Place, View},
 };
+
+/// A path in a tree of some million leaves is seldom longer.
+const DEPTH_OF_MOST: usize = 32;
 
 impl Tree {
     /// A proof about `keys`, in any order, repeated ones counting once: membership of those that are there, absence
@@ -14,8 +17,13 @@ impl Tree {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
         let mut proof = Multiproof::default();
+        proof.siblings.reserve(DEPTH_OF_MOST);
+        proof.hashes.reserve(DEPTH_OF_MOST);
+        if keys.len() > 1 {
+            self.fetch(&keys);
+        }
         if !keys.is_empty() {
-            descend(&self.top, 0, &keys, &mut proof);
+            descend(self.top(), 0, &keys, &mut proof);
         }
         proof
     }
@@ -25,15 +33,15 @@ impl Tree {
 ///
 /// A sibling is added after everything below its brother: so siblings come bottom up after the terminal that the
 /// walk folds with them, and terminals from left to right.
-fn descend(subtree: &Subtree, depth: u16, keys: &[Key], proof: &mut Multiproof) {
-    let kind = match subtree.as_deref() {
-        None => TerminalKind::Empty,
-        Some(Node::Leaf { key, .. }) if keys.binary_search(key).is_ok() => TerminalKind::Own,
-        Some(Node::Leaf { key, value_hash, .. }) => {
-            proof.foreign.push((*key, *value_hash));
+fn descend(place: Place<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
+    let kind = match place.open() {
+        View::Empty => TerminalKind::Empty,
+        View::Leaf { key, .. } if keys.binary_search(&key).is_ok() => TerminalKind::Own,
+        View::Leaf { key, value_hash } => {
+            proof.foreign.push((key, value_hash));
             TerminalKind::Foreign
         }
-        Some(Node::Internal { left, right, .. }) => {
+        View::Internal { left, right } => {
             let (on_left, on_right) = keys.split_at(keys.partition_point(|key| !key.bit(depth)));
             if !on_left.is_empty() {
                 descend(left, depth + 1, on_left, proof);
@@ -53,7 +61,7 @@ fn descend(subtree: &Subtree, depth: u16, keys: &[Key], proof: &mut Multiproof) 
     proof.terminals.push(Terminal { kind, depth });
 }
 
-fn add_sibling(subtree: &Subtree, proof: &mut Multiproof) {
-    proof.siblings.push(subtree.is_some());
-    proof.hashes.extend(subtree.is_some().then(|| hash_of(subtree)));
+fn add_sibling(sibling: Place<'_>, proof: &mut Multiproof) {
+    proof.siblings.push(!sibling.is_empty());
+    proof.hashes.extend((!sibling.is_empty()).then(|| sibling.hash()));
 }

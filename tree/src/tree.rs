@@ -1,57 +1,102 @@
-//! The tree: persistent, so that a version costs only what differs from the one before.
+//! The tree: versions that share all that did not change.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use crate::{
     Key, Root, ValueHash,
-    hash::{EMPTY, internal_hash, leaf_hash},
+    apply::{Applied, Batch, Top, Worker, apply},
+    arena::{LEAF_BYTES, Link, Linked, NODE_BYTES, Nodes, Side},
+    hash::{EMPTY, bytes_of, words_of},
+    versions::{Changes, Id, Versions},
 };
 
-/// A compact sparse Merkle tree. A clone is cheap and shares all nodes; nothing ever changes a version in place.
-#[derive(Clone, Debug, Default)]
+/// A version of a compact sparse Merkle tree.
+///
+/// A clone is another handle on the same version, and [`Tree::with`] makes a new version beside this one: several made
+/// from the same one are forks. Nothing ever changes a version, so any number of threads read it without a lock while new
+/// versions are made. When its last handle goes, the memory that only this version needs is used again by the next
+/// [`Tree::with`] on any version that shares its nodes; when the last version goes, all of it is given back.
+#[derive(Clone)]
 pub struct Tree {
-    pub(crate) top: Subtree,
-    len: usize,
+    version: Arc<Version>,
 }
 
-/// A subtree, none when it holds no leaf.
-pub(crate) type Subtree = Option<Arc<Node>>;
+struct Version {
+    arena: Arc<Arena>,
+    id: Id,
+    top: Top,
+    len: usize,
+    replaced_bytes: usize,
+    hashes: u64,
+}
 
-#[derive(Debug)]
-pub(crate) enum Node {
-    Leaf { key: Key, value_hash: ValueHash, hash: [u8; 32] },
-    Internal { left: Subtree, right: Subtree, hash: [u8; 32] },
+/// The nodes of all versions, and what is needed to make another one.
+struct Arena {
+    nodes: Nodes,
+    writer: Mutex<Writer>,
+    /// Versions whose last handle has gone go here, so that whoever drops it never waits for the writer. There are never
+    /// more of them than versions were held at once.
+    released: mpsc::Sender<Id>,
+}
+
+struct Writer {
+    versions: Versions,
+    released: mpsc::Receiver<Id>,
+    main: Worker,
+    /// At least one, for what is worth a thread of its own.
+    workers: Vec<Worker>,
 }
 
 impl Tree {
-    /// The tree without a leaf.
+    /// The tree without a leaf. Its versions are made on as many threads as the machine has cores.
     pub fn new() -> Self {
-        Self::default()
+        static CORES: OnceLock<NonZeroUsize> = OnceLock::new();
+        let count = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self::with_threads(*CORES.get_or_init(count))
+    }
+
+    /// The tree without a leaf, whose versions are made on at most so many threads. A batch of few keys never takes more
+    /// than the calling one.
+    pub fn with_threads(threads: NonZeroUsize) -> Self {
+        let (released, receiver) = mpsc::channel();
+        let mut versions = Versions::default();
+        let id = versions.add(None, Changes::default());
+        let workers = (0..threads.get()).map(|_| Worker::default()).collect();
+        let writer = Mutex::new(Writer { versions, released: receiver, main: Worker::default(), workers });
+        let arena = Arc::new(Arena { nodes: Nodes::new(), writer, released });
+        let top = Top { link: Link::NOTHING, hash: words_of(&EMPTY) };
+        Self { version: Arc::new(Version { arena, id, top, len: 0, replaced_bytes: 0, hashes: 0 }) }
     }
 
     /// The commitment to this version.
     pub fn root(&self) -> Root {
-        Root::from(hash_of(&self.top))
+        Root::from(bytes_of(&self.version.top.hash))
     }
 
     /// The number of leaves.
     pub fn len(&self) -> usize {
-        self.len
+        self.version.len
     }
 
     /// Whether there is no leaf.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// The value hash that `key` has, none when it is absent.
     pub fn get(&self, key: &Key) -> Option<ValueHash> {
-        let mut subtree = &self.top;
+        let nodes = &self.version.arena.nodes;
+        let mut link = self.version.top.link;
         let mut depth = 0;
         loop {
-            match subtree.as_deref()? {
-                Node::Leaf { key: found, value_hash, .. } => return (found == key).then_some(*value_hash),
-                Node::Internal { left, right, .. } => subtree = if key.bit(depth) { right } else { left },
+            match link.linked() {
+                Linked::Nothing => return None,
+                Linked::Leaf(leaf) => {
+                    let (found, value_hash) = nodes.leaf(leaf);
+                    return (found == *key).then_some(value_hash);
+                }
+                Linked::Internal(node) => link = nodes.child(node, Side::of(key.bit(depth))),
             }
             depth += 1;
         }
@@ -59,18 +104,141 @@ impl Tree {
 
     /// All leaves in ascending order of key.
     pub fn iter(&self) -> Leaves<'_> {
-        Leaves { ahead: self.top.as_deref().into_iter().collect() }
+        Leaves { ahead: vec![self.top()] }
     }
 
     /// The next version: each leaf inserted, or updated when its key is there already. Of several leaves with one
     /// key the last counts. No key and no value hash is zero; no verifier accepts a touch of one that is.
+    ///
+    /// Waits while another thread makes a version that shares nodes with this one.
     pub fn with(&self, leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Self {
-        let leaves: Vec<(Key, ValueHash)> =
-            leaves.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
-        let mut len = self.len;
-        let top = insert(&self.top, 0, &leaves, &mut len);
-        Self { top, len }
+        let batch = sorted(leaves);
+        if batch.is_empty() {
+            return self.clone();
+        }
+        let version = self.version.arena.extend(&self.version, &batch);
+        Self { version: Arc::new(version) }
     }
+
+    /// Bytes that stay in use only because the version is kept that this one was made from: what this version's batch
+    /// replaced.
+    pub fn replaced_bytes(&self) -> usize {
+        self.version.replaced_bytes
+    }
+
+    /// How many hashes it took to make this version from the one before.
+    pub fn hashes(&self) -> u64 {
+        self.version.hashes
+    }
+
+    /// Bytes of the nodes of all versions that share nodes with this one and are held, and of those let go since the last
+    /// one was made.
+    pub fn allocated_bytes(&self) -> usize {
+        let writer = self.version.arena.writer();
+        let workers = std::iter::once(&writer.main).chain(&writer.workers);
+        self.version.arena.nodes.allocated(workers.map(|worker| &worker.spare))
+    }
+
+    /// Has the nodes fetched that lead to `keys` (ascending): walks down to all of them at the same time, level by level, so
+    /// that many are under way at once. Whoever walks to the keys then finds them in the processor's caches.
+    pub(crate) fn fetch(&self, keys: &[Key]) {
+        let nodes = &self.version.arena.nodes;
+        let mut level = vec![(self.version.top.link, keys)];
+        let mut next = Vec::new();
+        for depth in 0.. {
+            level.iter().for_each(|(link, _)| nodes.prefetch(*link));
+            for (link, keys) in level.drain(..) {
+                let Linked::Internal(node) = link.linked() else { continue };
+                let (on_left, on_right) = keys.split_at(keys.partition_point(|key| !key.bit(depth)));
+                for (side, below) in [(Side::Left, on_left), (Side::Right, on_right)] {
+                    if !below.is_empty() {
+                        next.push((nodes.child(node, side), below));
+                    }
+                }
+            }
+            if next.is_empty() {
+                return;
+            }
+            std::mem::swap(&mut level, &mut next);
+        }
+    }
+
+    /// The place of the whole tree.
+    pub(crate) fn top(&self) -> Place<'_> {
+        Place { nodes: &self.version.arena.nodes, top: self.version.top }
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Tree").field("root", &self.root()).field("len", &self.len()).finish()
+    }
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        // The receiver lives as long as the arena, which this version keeps.
+        let _ = self.arena.released.send(self.id);
+    }
+}
+
+impl Arena {
+    fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
+        self.writer.lock().expect("a panic in a batch ends the writing of this tree: what it left is half made")
+    }
+
+    /// Makes a version from another one.
+    fn extend(self: &Arc<Self>, from: &Version, batch: Batch<'_>) -> Version {
+        let mut writer = self.writer();
+        let Writer { versions, released, main, workers } = &mut *writer;
+        // What only versions led to whose last handle has gone is used again.
+        while let Ok(id) = released.try_recv() {
+            versions.release(id, &mut |link| main.spare.put(link));
+        }
+        let Applied { top, changes, inserted, hashes } = apply(&self.nodes, from.top, batch, main, workers);
+        let replaced_bytes = bytes(&changes);
+        let id = versions.add(Some(from.id), changes);
+        Version { arena: self.clone(), id, top, len: from.len + inserted, replaced_bytes, hashes }
+    }
+}
+
+/// Bytes of what a batch replaced, and of the lists of it.
+fn bytes(changes: &Changes) -> usize {
+    let node = |link: &Link| match link.linked() {
+        Linked::Nothing => 0,
+        Linked::Leaf(_) => LEAF_BYTES,
+        Linked::Internal(_) => NODE_BYTES,
+    };
+    let lists = size_of::<Link>() * (changes.born.len() + changes.died.len());
+    changes.died.iter().map(node).sum::<usize>() + lists
+}
+
+/// Leaves in ascending order of key; of several with one key only the last.
+///
+/// Sorts numbers by the start of their keys, which nearly always decides: the leaves themselves are moved only once.
+fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, ValueHash)> {
+    let leaves: Vec<_> = leaves.into_iter().collect();
+    let mut order: Vec<(u64, u32)> =
+        leaves.iter().zip(0..).map(|((key, _), number)| (key.first_word(), number)).collect();
+    order.sort_unstable_by(|(word, number), (other_word, other_number)| {
+        let whole = || leaves[*number as usize].0.cmp(&leaves[*other_number as usize].0);
+        word.cmp(other_word).then_with(whole).then(number.cmp(other_number))
+    });
+    let mut batch: Vec<(Key, ValueHash)> = Vec::with_capacity(leaves.len());
+    for (_, number) in order {
+        let leaf = leaves[number as usize];
+        match batch.last_mut() {
+            Some(last) if last.0 == leaf.0 => *last = leaf,
+            _ => batch.push(leaf),
+        }
+    }
+    batch
 }
 
 impl<'tree> IntoIterator for &'tree Tree {
@@ -82,11 +250,61 @@ impl<'tree> IntoIterator for &'tree Tree {
     }
 }
 
+/// A place in a version of the tree, for those who walk it: the subtree that stands there.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'tree> {
+    nodes: &'tree Nodes,
+    top: Top,
+}
+
+/// What stands at a place.
+pub(crate) enum View<'tree> {
+    Empty,
+    Leaf { key: Key, value_hash: ValueHash },
+    Internal { left: Place<'tree>, right: Place<'tree> },
+}
+
+impl<'tree> Place<'tree> {
+    /// The commitment to the subtree, known without looking into it.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        bytes_of(&self.top.hash)
+    }
+
+    /// Whether there is no leaf, known without looking into it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.top.link == Link::NOTHING
+    }
+
+    /// Looks into the subtree, one level deep.
+    pub(crate) fn open(&self) -> View<'tree> {
+        match self.top.link.linked() {
+            Linked::Nothing => View::Empty,
+            Linked::Leaf(leaf) => {
+                let (key, value_hash) = self.nodes.leaf(leaf);
+                View::Leaf { key, value_hash }
+            }
+            Linked::Internal(node) => {
+                let (links, hashes) = self.nodes.internal(node);
+                let child = |side: Side| {
+                    let top = Top { link: links[side as usize], hash: hashes[side as usize] };
+                    Place { nodes: self.nodes, top }
+                };
+                View::Internal { left: child(Side::Left), right: child(Side::Right) }
+            }
+        }
+    }
+}
+
 /// The leaves of a tree in ascending order of key.
-#[derive(Debug)]
 pub struct Leaves<'tree> {
     /// Subtrees to come, the next one last: at most one for each depth.
-    ahead: Vec<&'tree Node>,
+    ahead: Vec<Place<'tree>>,
+}
+
+impl std::fmt::Debug for Leaves<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Leaves").field("subtrees_ahead", &self.ahead.len()).finish()
+    }
 }
 
 impl Iterator for Leaves<'_> {
@@ -94,60 +312,11 @@ impl Iterator for Leaves<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.ahead.pop()? {
-                Node::Leaf { key, value_hash, .. } => return Some((*key, *value_hash)),
-                Node::Internal { left, right, .. } => {
-                    self.ahead.extend(right.as_deref());
-                    self.ahead.extend(left.as_deref());
-                }
+            match self.ahead.pop()?.open() {
+                View::Empty => {}
+                View::Leaf { key, value_hash } => return Some((key, value_hash)),
+                View::Internal { left, right } => self.ahead.extend([right, left]),
             }
         }
     }
-}
-
-/// The hash of a subtree.
-pub(crate) fn hash_of(subtree: &Subtree) -> [u8; 32] {
-    match subtree.as_deref() {
-        None => EMPTY,
-        Some(Node::Leaf { hash, .. } | Node::Internal { hash, .. }) => *hash,
-    }
-}
-
-/// The subtree at `depth` with `leaves` (ascending, distinct, all below this place); `len` grows by each new key.
-fn insert(subtree: &Subtree, depth: u16, leaves: &[(Key, ValueHash)], len: &mut usize) -> Subtree {
-    let Some(first) = leaves.first() else { return subtree.clone() };
-    match subtree.as_deref() {
-        None if leaves.len() == 1 => {
-            *len += 1;
-            Some(leaf(first.0, first.1))
-        }
-        None => Some(branch(&None, &None, depth, leaves, len)),
-        Some(Node::Internal { left, right, .. }) => Some(branch(left, right, depth, leaves, len)),
-        Some(Node::Leaf { key, .. }) if leaves.len() == 1 && first.0 == *key => Some(leaf(first.0, first.1)),
-        Some(Node::Leaf { key, .. }) => {
-            // The leaf moves down, or is replaced, on the side that its key says.
-            let right = key.bit(depth);
-            let (on_left, on_right) = if right { (&None, subtree) } else { (subtree, &None) };
-            Some(branch(on_left, on_right, depth, leaves, len))
-        }
-    }
-}
-
-fn leaf(key: Key, value_hash: ValueHash) -> Arc<Node> {
-    Arc::new(Node::Leaf { key, value_hash, hash: leaf_hash(&key, &value_hash) })
-}
-
-/// The internal node at `depth` over two subtrees that take up `leaves`.
-fn branch(
-    left: &Subtree,
-    right: &Subtree,
-    depth: u16,
-    leaves: &[(Key, ValueHash)],
-    len: &mut usize,
-) -> Arc<Node> {
-    let (to_left, to_right) = leaves.split_at(leaves.partition_point(|(key, _)| !key.bit(depth)));
-    let left = insert(left, depth + 1, to_left, len);
-    let right = insert(right, depth + 1, to_right, len);
-    let hash = internal_hash(&hash_of(&left), &hash_of(&right));
-    Arc::new(Node::Internal { left, right, hash })
 }

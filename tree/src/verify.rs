@@ -196,7 +196,7 @@ fn fold_up(
 ///
 /// It is the same fold as the walk's, from each leaf's own place: one below the last bit that it shares with a
 /// neighbour. All other subtrees are empty.
-fn fold_leaves(depth: u16, leaves: impl Iterator<Item = (Key, ValueHash)>) -> [u8; 32] {
+pub(crate) fn fold_leaves(depth: u16, leaves: impl Iterator<Item = (Key, ValueHash)>) -> [u8; 32] {
     let mut leaves = leaves.peekable();
     // As in the walk, depths rise strictly.
     let mut stack: Vec<(u16, [u8; 32])> = Vec::new();

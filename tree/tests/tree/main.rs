@@ -2,9 +2,16 @@
 //! attackers.
 
 mod attacks;
+mod diff;
 mod differential;
+mod export;
 mod model;
 mod properties;
 mod random;
+mod range;
+mod range_refusals;
+mod readers;
 mod refusals;
+mod snapshots;
+mod state_machine;
 mod vectors;

@@ -14,7 +14,7 @@ pub(crate) fn root(leaves: &BTreeMap<Key, ValueHash>) -> Root {
     Root::from(subtree(&leaves.iter().map(|(key, value_hash)| (*key, *value_hash)).collect::<Vec<_>>(), 0))
 }
 
-fn subtree(leaves: &[Leaf], depth: usize) -> [u8; 32] {
+pub(crate) fn subtree(leaves: &[Leaf], depth: usize) -> [u8; 32] {
     match leaves {
         [] => *b"SPARSE_MERKLE_PLACEHOLDER_HASH__",
         [(key, value_hash)] => {
