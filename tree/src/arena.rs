@@ -23,7 +23,8 @@ const CHUNKS: usize = 21;
 
 /// Words of an internal node: the links to both children in one, then the hash of the left and of the right child,
 /// which together are what its own hash is made of. Its own hash stands in its parent.
-const NODE: usize = 9;
+const NODE: usize = LINKS + 8;
+const LINKS: usize = 1;
 /// Words of a leaf: its key and its value hash.
 const LEAF: usize = 8;
 /// Bytes of an internal node.
@@ -76,6 +77,10 @@ impl Side {
     /// The side on which a path goes on, by its next bit.
     pub(crate) fn of(bit: bool) -> Self {
         if bit { Self::Right } else { Self::Left }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        Self::of(self == Self::Left)
     }
 }
 
@@ -204,6 +209,13 @@ impl Nodes {
     /// A child of an internal node.
     pub(crate) fn child(&self, node: u32, side: Side) -> Link {
         links_of(self.internal.slot(node)[0].load(Relaxed))[side as usize]
+    }
+
+    /// The hash of a child of an internal node.
+    pub(crate) fn child_hash(&self, node: u32, side: Side) -> Words {
+        let words = self.internal.slot(node);
+        let first = LINKS + 4 * side as usize;
+        std::array::from_fn(|word| words[first + word].load(Relaxed))
     }
 
     /// An internal node: the links to its children and their hashes, by [`Side`].

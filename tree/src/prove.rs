@@ -5,9 +5,6 @@ use crate::{
     tree::{Place, View},
 };
 
-/// A path in a tree of some million leaves is seldom longer.
-const DEPTH_OF_MOST: usize = 32;
-
 impl Tree {
     /// A proof about `keys`, in any order, repeated ones counting once: membership of those that are there, absence
     /// of the others, and what is needed to compute the next root from their new values.
@@ -17,15 +14,22 @@ impl Tree {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
         let mut proof = Multiproof::default();
-        proof.siblings.reserve(DEPTH_OF_MOST);
-        proof.hashes.reserve(DEPTH_OF_MOST);
+        if keys.is_empty() {
+            return proof;
+        }
+        let siblings = keys.len() * self.siblings_of_a_key(keys.len());
+        proof.siblings.reserve(siblings);
+        proof.hashes.reserve(siblings);
         if keys.len() > 1 {
             self.fetch(&keys);
         }
-        if !keys.is_empty() {
-            descend(self.top(), 0, &keys, &mut proof);
-        }
+        descend(self.top(), 0, &keys, &mut proof);
         proof
+    }
+
+    /// About how many siblings a proof of so many keys has for each: a guess for the room that they take.
+    fn siblings_of_a_key(&self, keys: usize) -> usize {
+        2 + (self.len() / keys).max(1).ilog2() as usize
     }
 }
 
@@ -34,13 +38,10 @@ impl Tree {
 /// A sibling is added after everything below its brother: so siblings come bottom up after the terminal that the
 /// walk folds with them, and terminals from left to right.
 fn descend(place: Place<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
-    let kind = match place.open() {
-        View::Empty => TerminalKind::Empty,
-        View::Leaf { key, .. } if keys.binary_search(&key).is_ok() => TerminalKind::Own,
-        View::Leaf { key, value_hash } => {
-            proof.foreign.push((key, value_hash));
-            TerminalKind::Foreign
-        }
+    if let [key] = keys {
+        return add_path(place, depth, key, proof);
+    }
+    match place.open() {
         View::Internal { left, right } => {
             let (on_left, on_right) = keys.split_at(keys.partition_point(|key| !key.bit(depth)));
             if !on_left.is_empty() {
@@ -50,18 +51,38 @@ fn descend(place: Place<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
                 descend(right, depth + 1, on_right, proof);
             }
             if on_left.is_empty() {
-                add_sibling(left, proof);
+                add_sibling(&left, proof);
             }
             if on_right.is_empty() {
-                add_sibling(right, proof);
+                add_sibling(&right, proof);
             }
-            return;
         }
+        terminal => add_terminal(terminal, depth, keys, proof),
+    }
+}
+
+/// The same for a single key: one loop instead of a call for each level.
+fn add_path(place: Place<'_>, depth: u16, key: &Key, proof: &mut Multiproof) {
+    let (siblings, hashes) = (proof.siblings.len(), proof.hashes.len());
+    let (terminal, depth) = place.follow(depth, key, |sibling| add_sibling(&sibling, proof));
+    proof.siblings[siblings..].reverse();
+    proof.hashes[hashes..].reverse();
+    add_terminal(terminal, depth, std::slice::from_ref(key), proof);
+}
+
+fn add_terminal(terminal: View<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
+    let kind = match terminal {
+        View::Leaf { key, .. } if keys.binary_search(&key).is_ok() => TerminalKind::Own,
+        View::Leaf { key, value_hash } => {
+            proof.foreign.push((key, value_hash));
+            TerminalKind::Foreign
+        }
+        View::Empty | View::Internal { .. } => TerminalKind::Empty,
     };
     proof.terminals.push(Terminal { kind, depth });
 }
 
-fn add_sibling(sibling: Place<'_>, proof: &mut Multiproof) {
+fn add_sibling(sibling: &Place<'_>, proof: &mut Multiproof) {
     proof.siblings.push(!sibling.is_empty());
     proof.hashes.extend((!sibling.is_empty()).then(|| sibling.hash()));
 }

@@ -284,14 +284,32 @@ impl<'tree> Place<'tree> {
                 View::Leaf { key, value_hash }
             }
             Linked::Internal(node) => {
-                let (links, hashes) = self.nodes.internal(node);
-                let child = |side: Side| {
-                    let top = Top { link: links[side as usize], hash: hashes[side as usize] };
-                    Place { nodes: self.nodes, top }
-                };
-                View::Internal { left: child(Side::Left), right: child(Side::Right) }
+                View::Internal { left: self.child(node, Side::Left), right: self.child(node, Side::Right) }
             }
         }
+    }
+
+    /// Follows the path of `key` from this place, which stands at `depth`, to where it ends; `sibling` gets what stands
+    /// beside the path, from the top down. Gives what is at the end (never an internal node), and its depth.
+    pub(crate) fn follow(
+        &self,
+        mut depth: u16,
+        key: &Key,
+        mut sibling: impl FnMut(Place<'tree>),
+    ) -> (View<'tree>, u16) {
+        let mut link = self.top.link;
+        while let Linked::Internal(node) = link.linked() {
+            let side = Side::of(key.bit(depth));
+            sibling(self.child(node, side.other()));
+            link = self.nodes.child(node, side);
+            depth += 1;
+        }
+        (Place { nodes: self.nodes, top: Top { link, ..self.top } }.open(), depth)
+    }
+
+    fn child(&self, node: u32, side: Side) -> Place<'tree> {
+        let top = Top { link: self.nodes.child(node, side), hash: self.nodes.child_hash(node, side) };
+        Place { nodes: self.nodes, top }
     }
 }
 

@@ -1,0 +1,4 @@
+//! See `hypha_tree_fuzz::multiproof_verify`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hypha_tree_fuzz::multiproof_verify(data));
