@@ -11,6 +11,10 @@ use redb::{
 use crate::error::StoreError;
 use crate::ports::{Change, Row, Store};
 
+/// Bytes of the file that stay in memory. What is read again and again is far less; a table that is read once from end to end,
+/// as a snapshot is, must not push out what its reader builds from it.
+const CACHE: usize = 64 << 20;
+
 /// Ordered tables in one file. A second process that opens it is refused.
 ///
 /// After any failure of the disk the store is poisoned: every later call fails with [`StoreError::Poisoned`], since
@@ -44,7 +48,8 @@ impl RedbStore {
         };
         let failed = |reason: String| StoreError::Open { path: path.to_path_buf(), reason };
         std::fs::create_dir_all(&folder).map_err(|error| failed(error.to_string()))?;
-        let database = Database::create(path).map_err(|error| match error {
+        let opened = Database::builder().set_cache_size(CACHE).create(path);
+        let database = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::Locked(path.to_path_buf()),
             other => failed(other.to_string()),
         })?;

@@ -70,11 +70,26 @@ pub struct LimitsConfig {
     pub page: usize,
     /// Versions of the tree in memory, and so how far back proofs can be made.
     pub versions: usize,
+    /// Bytes of memory that versions before the newest may take; the oldest final ones go first.
+    pub version_bytes: usize,
+    /// Fewest batches from one snapshot of the tree to the next: what a start has to put on top of the snapshot.
+    pub snapshot_batches: usize,
+    /// Fewest leaves written from one snapshot to the next, in percent of the leaves: a snapshot writes them all, 64 bytes each,
+    /// so with 10 it adds no more than 640 bytes for each leaf that batches wrote. With 0 only batches count.
+    pub snapshot_percent: usize,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { queue: 4_096, body_bytes: 262_144, page: 1_000, versions: 1_024 }
+        Self {
+            queue: 4_096,
+            body_bytes: 262_144,
+            page: 1_000,
+            versions: 1_024,
+            version_bytes: 256 << 20,
+            snapshot_batches: 256,
+            snapshot_percent: 10,
+        }
     }
 }
 
@@ -132,7 +147,10 @@ impl CoordinatorConfig {
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;
-        range("limits.versions", self.limits.versions, 2, 1 << 20)
+        range("limits.versions", self.limits.versions, 2, 1 << 20)?;
+        range("limits.version_bytes", self.limits.version_bytes, 1 << 20, 1 << 40)?;
+        range("limits.snapshot_batches", self.limits.snapshot_batches, 1, 1 << 20)?;
+        range("limits.snapshot_percent", self.limits.snapshot_percent, 0, 1_000)
     }
 }
 

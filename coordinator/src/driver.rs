@@ -1,4 +1,5 @@
-//! Runs the stages: one task for the sequence of batches, one for what is final on the hub, one for each spoke.
+//! Runs the stages: one task for the sequence of batches, one for what is final on the hub, one for each spoke, one for
+//! snapshots.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::context::{Context, Link};
 use crate::error::{CoordinatorError, LedgerError, LoadError};
 use crate::metrics;
 use crate::pipeline::deliver::Patience;
-use crate::pipeline::{batch, commit, deliver, finalize};
+use crate::pipeline::{batch, commit, deliver, finalize, snapshot};
 use crate::service::check_identity;
 use crate::store::Guard;
 
@@ -111,6 +112,29 @@ pub(crate) async fn follow_spoke(
         rounds.pause(&context, std::future::pending(), &shutdown).await;
     }
     Ok(())
+}
+
+/// Snapshots of the tree. No chain is asked, so only a write can make one due.
+pub(crate) async fn snapshots(
+    context: Arc<Context>,
+    shutdown: CancellationToken,
+) -> Result<(), CoordinatorError> {
+    let mut written = context.ledger.sequence();
+    let rounds = async {
+        snapshot::tidy(&context, &shutdown).await?;
+        while !shutdown.is_cancelled() {
+            snapshot::snapshot(&context, &shutdown).await?;
+            tokio::select! {
+                _ = written.changed() => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+        Ok(())
+    };
+    match rounds.await {
+        Err(CoordinatorError::Ledger(LedgerError::Halted(_) | LedgerError::ShuttingDown)) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Looks at a chain's newest and newest final blocks.

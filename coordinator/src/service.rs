@@ -20,6 +20,7 @@ use crate::context::{Context, Link, is_hub, separator};
 use crate::driver;
 use crate::error::CoordinatorError;
 use crate::pipeline::admit::{self, Desk};
+use crate::state::Keep;
 use crate::store::load::{is_new_chain, load};
 use crate::store::{IdentityRecord, Ledger, LedgerError};
 
@@ -77,6 +78,7 @@ impl Service {
         });
         tasks.spawn(driver::sequence(context.clone(), submitter, shutdown.clone()));
         tasks.spawn(driver::follow_hub(context.clone(), shutdown.clone()));
+        tasks.spawn(driver::snapshots(context.clone(), shutdown.clone()));
         for spoke in &context.spokes {
             tasks.spawn(driver::follow_spoke(context.clone(), spoke.clone(), shutdown.clone()));
         }
@@ -130,7 +132,7 @@ async fn context(
     let [hub] = <[Link; 1]>::try_from(hubs).map_err(|_| ConfigError::Hubs(count))?;
     let (hub_id, verifier) = (hub.config.chain_id, hub.config.verifier);
     let ids: Vec<u64> = ports.chains.iter().map(|(config, _)| config.chain_id).collect();
-    let (store, keep) = (ports.store.clone(), limits.versions);
+    let (store, keep) = (ports.store.clone(), Keep::from(&limits));
     let loading = tokio::task::spawn_blocking(move || load(store.as_ref(), hub_id, verifier, &ids, keep));
     let state = loading.await.map_err(|_| CoordinatorError::ShuttingDown)??;
     if let Some(guard) = &state.guard {

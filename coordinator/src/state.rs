@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alloy::primitives::B256;
+use hypha_protocol::batch::next_batch_chain;
 use hypha_protocol::ids::{resource_id, word};
 use hypha_protocol::operations::Operation;
+use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
-use hypha_tree::{Root, Tree};
+use hypha_tree::{Root, Touch, Tree};
 
+use crate::config::LimitsConfig;
 use crate::notes::Notes;
-use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord};
+use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord, Slot};
 
 /// The tree after one batch.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ pub struct Version {
     pub root: B256,
     /// The batch chain.
     pub batch_chain: B256,
+    /// Leaves written by all batches since this process's first version: what lies between two versions costs the difference.
+    pub written: u64,
     /// The tree itself.
     pub tree: Tree,
 }
@@ -30,7 +35,42 @@ impl Version {
     /// Index 0: the empty tree.
     pub fn genesis(batch_chain: B256) -> Self {
         let tree = Tree::new();
-        Self { index: 0, root: word(tree.root()), batch_chain, tree }
+        Self { index: 0, root: word(tree.root()), batch_chain, written: 0, tree }
+    }
+
+    /// The version after this one, by a batch of these packed operations, which touch these keys.
+    pub fn next(&self, touches: &[Touch], operations: &[u8]) -> Self {
+        let (index, tree) = (self.index + 1, with_touches(&self.tree, touches));
+        let root = tree.root();
+        let batch_chain = next_batch_chain(self.batch_chain, index, root, operations);
+        let written = self.written + touches.iter().filter(|touch| touch.new.is_some()).count() as u64;
+        Self { index, root: word(root), batch_chain, written, tree }
+    }
+}
+
+/// The snapshot on disk that counts, or the first version where there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotMark {
+    /// Its index.
+    pub index: u64,
+    /// [`Version::written`] of its version.
+    pub written: u64,
+    /// Where it lies.
+    pub slot: Slot,
+}
+
+/// How much of the tree's past is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// Most versions.
+    pub(crate) versions: usize,
+    /// Most bytes that are there only for versions before the newest.
+    pub(crate) bytes: usize,
+}
+
+impl From<&LimitsConfig> for Keep {
+    fn from(limits: &LimitsConfig) -> Self {
+        Self { versions: limits.versions, bytes: limits.version_bytes }
     }
 }
 
@@ -99,6 +139,8 @@ pub struct State {
     pub hub_time: u64,
     /// Set when the writers have stopped.
     pub guard: Option<Guard>,
+    /// The snapshot that the next one follows on.
+    pub snapshot: SnapshotMark,
     /// What the sequence of batches waits for, when it does.
     pub trouble: Option<String>,
     /// Most operations of the next batch, when a batch turned out too large for a transaction.
@@ -110,14 +152,20 @@ pub struct State {
     promised: HashMap<B256, u64>,
     admitted: BTreeSet<u64>,
     versions: BTreeMap<u64, Version>,
+    /// Bytes that are there only for versions before the newest.
+    replaced_bytes: usize,
     final_index: u64,
-    keep: usize,
+    keep: Keep,
 }
 
 impl State {
-    /// The state before the first operation; `keep` versions of the tree are kept.
-    pub(crate) fn new(genesis: Version, keep: usize) -> Self {
+    /// The state before the first operation, but for the tree: that is of the snapshot in this slot, or the empty one.
+    pub(crate) fn new(base: Version, slot: Slot, keep: Keep) -> Self {
         Self {
+            snapshot: SnapshotMark { index: base.index, written: base.written, slot },
+            replaced_bytes: 0,
+            final_index: base.index,
+            versions: BTreeMap::from([(base.index, base)]),
             notes: Notes::default(),
             entries: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -133,8 +181,6 @@ impl State {
             claims: HashMap::new(),
             promised: HashMap::new(),
             admitted: BTreeSet::new(),
-            versions: BTreeMap::from([(genesis.index, genesis)]),
-            final_index: 0,
             keep,
         }
     }
@@ -160,6 +206,15 @@ impl State {
     /// The newest index that is final on the hub.
     pub fn final_index(&self) -> u64 {
         self.final_index
+    }
+
+    /// The newest version that no chain falls back behind: final on the hub, and confirmed by every other chain. The oldest that
+    /// is kept, which is final as well, where a chain is that far behind.
+    pub fn settled(&self) -> &Version {
+        let confirmed = self.chains.values().map(|view| view.record.confirmed_index);
+        let index = confirmed.fold(self.final_index, u64::min);
+        let settled = self.versions.range(..=index).next_back().or(self.versions.first_key_value());
+        settled.map_or_else(|| self.head(), |(_, version)| version)
     }
 
     /// The newest index that is mined on the hub, as far as this coordinator knows the batch.
@@ -259,21 +314,86 @@ impl State {
         operations: impl IntoIterator<Item = &'op Operation>,
     ) {
         self.notes.apply(version.index, operations);
+        self.replaced_bytes += version.tree.replaced_bytes();
         self.versions.insert(version.index, version);
-        while self.versions.len() > self.keep.max(1) {
-            match self.versions.first_key_value() {
-                // A lost batch goes back to the version before it, so none that can still be needed goes.
-                Some((index, _)) if *index < self.final_index => self.versions.pop_first(),
-                _ => break,
-            };
+        while self.keeps_too_much() && self.drop_oldest() {}
+    }
+
+    fn keeps_too_much(&self) -> bool {
+        self.versions.len() > self.keep.versions.max(1) || self.replaced_bytes > self.keep.bytes
+    }
+
+    /// Drops the oldest version, unless it can still be needed: a lost batch goes back to the version before it. Gives whether
+    /// it did.
+    fn drop_oldest(&mut self) -> bool {
+        let is_over = self.versions.first_key_value().is_some_and(|(index, _)| *index < self.final_index);
+        if is_over {
+            self.versions.pop_first();
+            // What the next version replaced was there only for the one that went.
+            self.replaced_bytes -= self.versions.values().next().map_or(0, |next| next.tree.replaced_bytes());
         }
+        is_over
     }
 
     /// Takes back the head, whose operations these are.
     pub(crate) fn retract<'op>(&mut self, operations: impl IntoIterator<Item = &'op Operation>) {
         self.notes.undo(operations);
-        if self.versions.len() > 1 {
-            self.versions.pop_last();
+        if self.versions.len() > 1
+            && let Some((_, lost)) = self.versions.pop_last()
+        {
+            self.replaced_bytes -= lost.tree.replaced_bytes();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hypha_tree::{Key, ValueHash};
+
+    use super::*;
+
+    /// A state with versions up to `newest`, of which those up to `last_final` are final, that keeps this much.
+    fn state(keep: Keep, newest: u8, last_final: u64) -> State {
+        let mut state = State::new(Version::genesis(B256::ZERO), Slot::A, keep);
+        state.final_index = last_final;
+        (1..=newest).for_each(|number| grow(&mut state, number));
+        state
+    }
+
+    fn grow(state: &mut State, number: u8) {
+        let (key, new) = (Key::from([number; 32]), Some(ValueHash::from([number; 32])));
+        let version = state.head().next(&[Touch { key, old: None, new }], &[]);
+        state.extend(version, []);
+    }
+
+    fn kept(state: &State) -> Vec<u64> {
+        state.versions.keys().copied().collect()
+    }
+
+    #[test]
+    fn versions_go_when_they_are_too_many_or_too_large_but_never_one_that_is_not_final() {
+        let endless = Keep { versions: usize::MAX, bytes: usize::MAX };
+        assert_eq!(kept(&state(endless, 5, 3)), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(kept(&state(Keep { versions: 4, ..endless }, 5, 3)), [2, 3, 4, 5]);
+        assert_eq!(kept(&state(Keep { versions: 1, ..endless }, 5, 3)), [3, 4, 5]);
+        assert_eq!(kept(&state(Keep { bytes: 0, ..endless }, 5, 3)), [3, 4, 5]);
+        let all = state(endless, 5, 3).replaced_bytes;
+        assert_eq!(kept(&state(Keep { bytes: all, ..endless }, 5, 3)), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(kept(&state(Keep { bytes: all - 1, ..endless }, 5, 3)).len(), 5);
+    }
+
+    #[test]
+    fn bytes_of_versions_that_went_count_no_more() {
+        let endless = Keep { versions: usize::MAX, bytes: usize::MAX };
+        let mut state = state(endless, 5, 3);
+        let before = state.replaced_bytes;
+        grow(&mut state, 6);
+        assert!(state.replaced_bytes > before);
+        state.retract([]);
+        assert_eq!(state.replaced_bytes, before);
+        while state.drop_oldest() {}
+        state.retract([]);
+        state.retract([]);
+        assert_eq!((kept(&state), state.replaced_bytes), (vec![3], 0));
     }
 }

@@ -3,12 +3,15 @@
 rows.py gas FILE           rows from what test/gas/Gas.t.sol measured
 rows.py e2e FILE           rows from what scripts/devnet --json wrote
 rows.py table FILE         a table of rows, one line a case
+rows.py tree FILE          what scripts/bench tree measured: tables of cases of one kind, notes, targets
 rows.py merge NAME...      the rows of NAME.json, one after another
 rows.py check OLD NEW      fails, and says what moved, unless both files hold the same rows
 """
 
 import json
+import re
 import sys
+import textwrap
 
 # What a transaction pays before anything runs (EIP-2028), and at least, whatever runs (EIP-7623).
 BASE_GAS = 21_000
@@ -21,6 +24,9 @@ TOKENS_PER_BYTE = 4
 BATCHES = (1, 16, 64)
 KEYS_PER_TRANSFER = 4
 CONSTANT_COST = ("advanceAttested/", "confirm/")
+
+# Columns of a note.
+TEXT_WIDTH = 120
 
 COMMAND_TO_ACCEPT = "scripts/bench gas --accept"
 
@@ -104,8 +110,12 @@ def text(value):
 
 
 def table(path):
+    print_table(load(path))
+
+
+def print_table(rows):
     cases, metrics = {}, []
-    for one in load(path):
+    for one in rows:
         cases.setdefault(one["case"], {})[one["metric"]] = text(one["value"])
         if one["metric"] not in metrics:
             metrics.append(one["metric"])
@@ -115,6 +125,34 @@ def table(path):
     for first, *rest in lines:
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
         print("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+
+
+def tree(path):
+    with open(path, encoding="utf-8") as file:
+        measured = json.load(file)
+    kinds = {}
+    for one in measured["rows"]:
+        kinds.setdefault(kind_of_measurement(one["case"]), []).append(one)
+    for rows in kinds.values():
+        print_table(rows)
+        print()
+    for note in measured["notes"]:
+        print(textwrap.fill(f"* {note}", TEXT_WIDTH, subsequent_indent="  "))
+    for one in measured["checks"]:
+        print(target_line(one))
+
+
+def kind_of_measurement(case):
+    """What follows the number of leaves, whatever the number of keys of a batch; cases of one kind share their columns."""
+    tail = re.sub(r"^.*/n=\d+", "", case)
+    return tail if "proof" in tail else re.sub(r"(/beside)?=.*", "", tail)
+
+
+def target_line(one):
+    target = f"{one['what']}: target {one['target']} {text(one['limit'])}{one['unit']}"
+    if one["measured"] is None:
+        return f"{target}, not measured"
+    return f"{target}, measured {text(one['measured'])}{one['unit']}, {'met' if one['met'] else 'missed'}"
 
 
 def check(old_path, new_path):
@@ -152,6 +190,8 @@ def main(command, *arguments):
         dump(e2e_rows(*arguments))
     elif command == "table":
         table(*arguments)
+    elif command == "tree":
+        tree(*arguments)
     elif command == "merge":
         dump([one for name in arguments for one in load(f"{name}.json")])
     elif command == "check":

@@ -116,11 +116,8 @@ pub(crate) fn apply(
     let keys = u32::try_from(batch.len()).expect("more keys than a tree can hold leaves");
     main.tops.push(top);
     let start = vec![Job { place: Place::Top(0), link: top.link, from: 0, to: keys }];
-    let enough = if batch.len() < FEWEST_KEYS_TO_SHARE && workers.len() > 1 || batch.len() <= TASK_KEYS {
-        usize::MAX
-    } else {
-        batch.len().div_ceil(TASK_KEYS) * PLACES_PER_TASK
-    };
+    let tasks = batch.len().div_ceil(TASK_KEYS);
+    let enough = if batch.len() < FEWEST_KEYS_TO_SHARE { usize::MAX } else { tasks * PLACES_PER_TASK };
     let (depth, jobs) = main.descend(nodes, batch, 0, start, enough);
     if !jobs.is_empty() {
         workers.iter_mut().for_each(|worker| main.spare.share_with(&mut worker.spare));
@@ -129,7 +126,7 @@ pub(crate) fn apply(
         }
     }
     main.ascend(nodes, batch);
-    let top = main.tops.pop().expect("it was pushed above");
+    let top = main.tops.pop().expect("the one that was pushed above");
     collect(top, std::iter::once(main).chain(workers))
 }
 
@@ -365,7 +362,8 @@ impl Worker {
                     nodes.prefetch(Link::internal(slot));
                 });
                 let numbers = first..end.min(first + Group::WIDTH);
-                for (staged, slot) in self.staged[numbers.clone()].iter().zip(self.slots_of(numbers.clone())) {
+                for (staged, slot) in self.staged[numbers.clone()].iter().zip(self.slots_of(numbers.clone()))
+                {
                     nodes.put_internal(slot, staged.links, &staged.hashes);
                     group.add_internal(staged.hashes);
                 }

@@ -1,8 +1,9 @@
 //! Where the nodes of all versions of a tree stand: two pools of fixed-size slots, named by 32-bit links.
 //!
 //! Readers and the writer share the pools without a lock. A slot is written only while no version that a reader can have
-//! leads to it, and a version is handed over by means that order memory (an `Arc`), so plain (relaxed) atomic words are
-//! enough: they cost what ordinary words cost, and make it impossible for a mistake here to be more than a wrong hash.
+//! leads to it; a version is handed over, and let go, by means that order memory (an `Arc`, a channel). So plain (relaxed)
+//! atomic words are enough: they cost what ordinary words cost, and a mistake here could be no more than a wrong hash,
+//! which no root confirms.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -112,7 +113,8 @@ impl<const WORDS: usize> Pool<WORDS> {
     fn run(&self) -> Range<u32> {
         let first = self.next.fetch_add(RUN, Relaxed);
         let (number, _) = Self::place(first);
-        let chunk = self.chunks.get(number).expect("2^31 nodes take 150 GB: no tree of one machine has so many");
+        let chunk =
+            self.chunks.get(number).expect("2^31 nodes take 150 GB: no tree of one machine has so many");
         chunk.get_or_init(|| {
             let chunk = bytemuck::zeroed_slice_box((RUN as usize) << number);
             prefer_large_pages(&chunk);

@@ -12,8 +12,7 @@ pub const EMPTY: [u8; 32] = *b"SPARSE_MERKLE_PLACEHOLDER_HASH__";
 
 const LEAF_TAG: &[u8; 13] = b"JMT::LeafNode";
 const INTERNAL_TAG: &[u8; 16] = b"JMT::IntrnalNode";
-const INTERNAL_TAG_WORDS: [u64; 2] =
-    [u64::from_le_bytes(*b"JMT::Int"), u64::from_le_bytes(*b"rnalNode")];
+const INTERNAL_TAG_WORDS: [u64; 2] = [u64::from_le_bytes(*b"JMT::Int"), u64::from_le_bytes(*b"rnalNode")];
 
 /// Keccak-256.
 pub fn keccak(bytes: &[u8]) -> [u8; 32] {

@@ -190,7 +190,9 @@ impl Drop for Version {
 
 impl Arena {
     fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
-        self.writer.lock().expect("a panic in a batch ends the writing of this tree: what it left is half made")
+        self.writer
+            .lock()
+            .expect("a panic in a batch ends the writing of this tree: what it left is half made")
     }
 
     /// Makes a version from another one.

@@ -114,7 +114,9 @@ impl Versions {
     }
 
     fn record(&mut self, id: Id) -> &mut Record {
-        self.records.get_mut(&id).expect("a version is entered before it is named, and removed once it is let go")
+        self.records
+            .get_mut(&id)
+            .expect("a version is entered before it is named, and removed once it is let go")
     }
 
     fn take(&mut self, id: Id) -> Record {

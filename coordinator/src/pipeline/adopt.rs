@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use alloy::primitives::Bytes;
-use hypha_protocol::batch::{BatchError, build_witness, next_batch_chain, verify_witness};
+use hypha_protocol::batch::{BatchError, build_witness, verify_witness};
 use hypha_protocol::contracts::IRootHub::BatchApplied;
-use hypha_protocol::ids::word;
 use hypha_protocol::operations::{Checked, Rules, check_operations, encode_operations};
-use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
-use hypha_tree::Root;
 
 use crate::context::Context;
 use crate::error::CoordinatorError;
@@ -61,13 +58,10 @@ pub(super) async fn adopt(
 fn replay(head: &Version, bytes: &Bytes, rules: &Rules) -> Result<(Checked, BatchBody, Version), BatchError> {
     let checked = check_operations(bytes, rules)?;
     let witness = build_witness(&head.tree, checked.touches());
-    let tree = with_touches(&head.tree, checked.touches());
-    let root = tree.root();
-    verify_witness(Root::from(head.root.0), &checked, &witness, root)?;
-    let index = head.index + 1;
-    let batch_chain = next_batch_chain(head.batch_chain, index, root, bytes);
+    let version = head.next(checked.touches(), bytes);
+    verify_witness(head.tree.root(), &checked, &witness, version.tree.root())?;
     let body = BatchBody { operations: bytes.clone(), witness: witness.into() };
-    Ok((checked, body, Version { index, root: word(root), batch_chain, tree }))
+    Ok((checked, body, version))
 }
 
 async fn write(

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::SolCall;
 use hypha_chain::submit::Submitter;
-use hypha_protocol::batch::{BatchError, build_witness, next_batch_chain, verify_batch};
+use hypha_protocol::batch::{BatchError, build_witness, verify_batch};
 use hypha_protocol::contracts::IRootHub;
-use hypha_protocol::ids::word;
 use hypha_protocol::operations::{Operation, OperationError, Rules, encode_operations};
-use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
-use hypha_tree::Root;
 
 use super::rollback::withdraw;
 use crate::context::Context;
@@ -80,12 +77,8 @@ fn build(
     let operations = encode_operations(&members).unwrap_or_default();
     let touches: Vec<_> = members.iter().flat_map(Operation::touches).collect();
     let witness = build_witness(&head.tree, &touches);
-    let tree = with_touches(&head.tree, &touches);
-    let root = tree.root();
-    verify_batch(Root::from(head.root.0), &operations, &witness, root, rules)?;
-    let index = head.index + 1;
-    let batch_chain = next_batch_chain(head.batch_chain, index, root, &operations);
-    let version = Version { index, root: word(root), batch_chain, tree };
+    let version = head.next(&touches, &operations);
+    verify_batch(head.tree.root(), &operations, &witness, version.tree.root(), rules)?;
     Ok((BatchBody { operations: operations.into(), witness: witness.into() }, version))
 }
 

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod commit;
 pub mod deliver;
 pub mod finalize;
+pub mod snapshot;
 
 mod adopt;
 mod follow;

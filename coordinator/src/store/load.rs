@@ -5,17 +5,19 @@ use std::sync::Arc;
 use alloy::primitives::{Address, B256};
 use hypha_chain::ports::{Row, Store};
 use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain};
-use hypha_protocol::ids::word;
 use hypha_protocol::operations::{Operation, decode_operations};
-use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
+use hypha_tree::Root;
 
 use super::queries::{self, parse};
+use super::snapshots::{self, OpenError};
 use super::tables::{self, number_of};
 use super::{
     BatchRecord, BatchState, ChainRecord, Guard, IdentityRecord, JournalRecord, LedgerError, ProgressRecord,
+    Slot,
 };
-use crate::state::{ChainView, Entry, State, Version};
+use crate::metrics;
+use crate::state::{ChainView, Entry, Keep, State, Version};
 
 /// Rows read from the store at a time: bounds what a start holds besides the state itself.
 const PAGE: usize = 1_000;
@@ -66,26 +68,45 @@ impl From<hypha_chain::error::StoreError> for LoadError {
     }
 }
 
-/// Reads everything. `keep` versions of the tree are kept.
+/// Reads everything. The tree's versions begin with that of the snapshot.
 pub(crate) fn load(
     store: &dyn Store,
     hub_chain_id: u64,
     hub: Address,
     chains: &[u64],
-    keep: usize,
+    keep: Keep,
 ) -> Result<State, LoadError> {
-    let mut state = State::new(Version::genesis(genesis_batch_chain(hub_chain_id, hub)), keep);
+    let genesis = Version::genesis(genesis_batch_chain(hub_chain_id, hub));
+    let begin = Tip::of(&genesis);
+    let (slot, base) = open_snapshot(store)?.unwrap_or((Slot::default(), genesis));
+    let mut state = State::new(base, slot, keep);
     state.guard = guard(store)?;
     state.next_number = next(store, tables::JOURNAL)?;
     state.next_sequence = next(store, tables::EVENTS)?;
     load_entries(store, &mut state)?;
-    load_batches(store, &mut state)?;
+    load_batches(store, &mut state, begin)?;
     state.drop_finished();
     for chain_id in chains {
         let record = load_chain(store, &state, *chain_id)?;
         state.chains.insert(*chain_id, ChainView { record, head: None, last_final: None, error: None });
     }
     Ok(state)
+}
+
+/// The snapshot's version. A damaged snapshot counts as none, and is told; the disk's own errors are errors.
+fn open_snapshot(store: &dyn Store) -> Result<Option<(Slot, Version)>, LoadError> {
+    match snapshots::open(store) {
+        Ok(opened) => {
+            metrics::snapshot_index(opened.as_ref().map_or(0, |(_, version)| version.index));
+            Ok(opened)
+        }
+        Err(OpenError::Ledger(error @ LedgerError::Store(_))) => Err(error.into()),
+        Err(damage) => {
+            tracing::warn!(%damage, "the snapshot is damaged: the tree is built again from all batches");
+            metrics::snapshot_damaged();
+            Ok(None)
+        }
+    }
 }
 
 /// Where a chain stood; at the start of everything when it was never seen.
@@ -188,37 +209,56 @@ pub(crate) fn single(bytes: &[u8]) -> Option<Operation> {
     if operations.len() == 1 { operations.pop() } else { None }
 }
 
-fn load_batches(store: &dyn Store, state: &mut State) -> Result<(), LoadError> {
+/// How far the sequence of batches has been read.
+struct Tip {
+    index: u64,
+    root: B256,
+    batch_chain: B256,
+}
+
+impl Tip {
+    fn of(version: &Version) -> Self {
+        Self { index: version.index, root: version.root, batch_chain: version.batch_chain }
+    }
+}
+
+fn load_batches(store: &dyn Store, state: &mut State, mut tip: Tip) -> Result<(), LoadError> {
     for_each_row(store, tables::BATCHES, |index, value| {
         let batch: BatchRecord = parse(tables::BATCHES, value)?;
-        let expected = state.head().index + 1;
+        let expected = tip.index + 1;
         if index != expected || batch.index != expected {
             return Err(LoadError::Gap { expected, actual: index });
         }
-        compare(index, "old root", batch.old_root, state.head().root)?;
+        compare(index, "old root", batch.old_root, tip.root)?;
         if batch.state >= BatchState::Committed {
-            replay(store, state, &batch)?;
+            replay(store, state, &tip, &batch)?;
+            tip = Tip { index, root: batch.root, batch_chain: batch.batch_chain };
         }
         state.put_batch(batch);
         Ok(())
     })
 }
 
-/// Puts a stored batch on top of the head.
-fn replay(store: &dyn Store, state: &mut State, batch: &BatchRecord) -> Result<(), LoadError> {
+/// Puts a stored batch on top of the tip. Up to the snapshot its notes are all that is needed, and the batch chain tells whether
+/// its operations are those that gave its root.
+fn replay(store: &dyn Store, state: &mut State, tip: &Tip, batch: &BatchRecord) -> Result<(), LoadError> {
     let index = batch.index;
     let corrupt = |detail: String| LedgerError::Corrupt { table: tables::BODIES, detail };
     let body = queries::body(store, index)?.ok_or_else(|| corrupt(format!("no row for batch {index}")))?;
     let operations = decode_operations(&body.operations)
         .map_err(|error| corrupt(format!("batch {index} does not decode: {error}")))?;
-    let head = state.head();
+    if index <= state.head().index {
+        let root = Root::from(batch.root.0);
+        let batch_chain = next_batch_chain(tip.batch_chain, index, root, &body.operations);
+        compare(index, "batch chain", batch.batch_chain, batch_chain)?;
+        state.notes.apply(index, &operations);
+        return Ok(());
+    }
     let touches: Vec<_> = operations.iter().flat_map(Operation::touches).collect();
-    let tree = with_touches(&head.tree, &touches);
-    let root = tree.root();
-    let batch_chain = next_batch_chain(head.batch_chain, index, root, &body.operations);
-    compare(index, "root", batch.root, word(root))?;
-    compare(index, "batch chain", batch.batch_chain, batch_chain)?;
-    state.extend(Version { index, root: word(root), batch_chain, tree }, &operations);
+    let version = state.head().next(&touches, &body.operations);
+    compare(index, "root", batch.root, version.root)?;
+    compare(index, "batch chain", batch.batch_chain, version.batch_chain)?;
+    state.extend(version, &operations);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod ledger;
 pub(crate) mod load;
 pub(crate) mod queries;
 mod records;
+pub(crate) mod snapshots;
 pub(crate) mod tables;
 mod update;
 
@@ -15,4 +16,5 @@ pub use records::{
     BatchBody, BatchRecord, BatchState, ChainRecord, EventRecord, IdentityRecord, JournalRecord, Milestone,
     ProgressRecord, Rejection,
 };
+pub use snapshots::{Slot, SnapshotRecord};
 pub use update::{Extension, Update};

@@ -7,12 +7,35 @@ use axum::http::StatusCode;
 use hypha_chain::ports::{Change, Row, Store};
 use hypha_chain::{MemoryStore, StoreError};
 
+use super::snapshots::eager;
 use super::world::*;
 
 /// A store that takes only so many more writes: the power is cut after the last.
-struct Mortal {
+pub(crate) struct Mortal {
     disk: Arc<MemoryStore>,
+    writes: i64,
     writes_left: AtomicI64,
+    counts: fn(&[Change]) -> bool,
+}
+
+impl Mortal {
+    fn new(disk: Arc<MemoryStore>, writes: i64) -> Self {
+        Self::counting(disk, writes, |_| true)
+    }
+
+    /// Only writes like these bring the end nearer.
+    pub(crate) fn counting(disk: Arc<MemoryStore>, writes: i64, counts: fn(&[Change]) -> bool) -> Self {
+        Self { disk, writes, writes_left: AtomicI64::new(writes), counts }
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.writes_left.load(Ordering::SeqCst) < 0
+    }
+
+    /// How many writes were counted.
+    pub(crate) fn used(&self) -> i64 {
+        self.writes - self.writes_left.load(Ordering::SeqCst)
+    }
 }
 
 impl Store for Mortal {
@@ -29,14 +52,15 @@ impl Store for Mortal {
     }
 
     fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        if self.writes_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+        let dead = self.is_dead();
+        if dead || ((self.counts)(&changes) && self.writes_left.fetch_sub(1, Ordering::SeqCst) <= 0) {
             return Err(StoreError::Failed("power cut".to_owned()));
         }
         self.disk.write(changes)
     }
 }
 
-const ENDLESS: i64 = i64::MAX;
+pub(crate) const ENDLESS: i64 = i64::MAX;
 
 /// Writes that the journey below takes at least; with this many power cuts every stage is cut before and after each write.
 const LEAST_WRITES: i64 = 20;
@@ -49,22 +73,21 @@ async fn journey(writes: i64) -> (i64, String) {
     let spend =
         transfer(&[first.clone()], &[output("bob", HUB_ID, 60), output("alice", SPOKE_ID, 40)], &["alice"]);
     let operations = [issue(&first), spend];
-    let mortal = Arc::new(Mortal { disk: disk.clone(), writes_left: AtomicI64::new(writes) });
-    let mut world = World::over(mortal.clone());
+    let mortal = Arc::new(Mortal::new(disk.clone(), writes));
+    let mut world = eager(mortal.clone());
     if let Ok(running) = world.try_start().await {
-        let dead = || mortal.writes_left.load(Ordering::SeqCst) < 0;
         for operation in &operations {
             running.submit(operation).await;
         }
         eventually("dead or done", async || {
             world.turn().await;
             let id = operations[1].id();
-            dead() || running.get(&format!("/v1/transfers/{id}")).await.1["status"] == "finalized"
+            mortal.is_dead() || running.get(&format!("/v1/transfers/{id}")).await.1["status"] == "finalized"
         })
         .await;
         running.stop().await.ok();
     }
-    let used = writes - mortal.writes_left.load(Ordering::SeqCst);
+    let used = mortal.used();
     world.store = disk;
     let running = world.start().await;
     let mut root = String::new();
@@ -91,8 +114,7 @@ async fn a_power_cut_after_any_write_loses_nothing_and_repeats_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_before_it_is_written() {
-    let mortal =
-        Arc::new(Mortal { disk: Arc::new(MemoryStore::new()), writes_left: AtomicI64::new(ENDLESS) });
+    let mortal = Arc::new(Mortal::new(Arc::new(MemoryStore::new()), ENDLESS));
     let world = World::over(mortal.clone());
     let running = world.start().await;
     let operation = issue(&note("alice", HUB_ID, 5, 1));

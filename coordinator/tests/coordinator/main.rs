@@ -7,5 +7,6 @@ mod api;
 mod crash;
 mod events;
 mod lifecycle;
+mod snapshots;
 mod spokes;
 mod world;

@@ -1,0 +1,5 @@
+//! Measures the tree beside its peers; see the library.
+
+fn main() -> anyhow::Result<()> {
+    hypha_bench::run()
+}
