@@ -56,6 +56,10 @@ fn explain(rounds: u64, report: &mut Report) {
         hypha_tree::keccak_kernel()
     ));
     report.note(
+        "Before each turn's measured proofs others are made, because the engine that had its turn before has emptied \
+         the caches.",
+    );
+    report.note(
         "share_of_hash_bound: the time that the least hashes would take on all cores that the engine may \
          use, by the nanoseconds of one hash on one core in the same rounds, as a share of the time that was \
          taken. The least hashes and the least sibling bytes are counted from the keys alone.",
@@ -63,7 +67,7 @@ fn explain(rounds: u64, report: &mut Report) {
     report.note(format!(
         "hypha keeps the last {VERSIONS} versions unless it says otherwise; sorting a batch and letting go \
          of the oldest version are in its time. nomt: a session up to its root, not committed, all pages \
-         cached, the batch sorted before. jmt: one version in hash maps, stale nodes dropped outside of its \
+         cached, the batch sorted before; on all cores, and on one thread as it comes. jmt: one version in hash maps, stale nodes dropped outside of its \
          time; it hashes the values too, and its multiproof is single ones. sparse-merkle-tree without its \
          feature trie: only {SPARSE_MERKLE_TREE_UP_TO} leaves, because of its memory."
     ));
@@ -85,7 +89,7 @@ fn measure_size(leaves: u64, rounds: u64, batches: &[u64], report: &mut Report) 
 fn names(leaves: u64) -> Vec<&'static str> {
     let mut names = vec![OURS];
     if leaves < OURS_ONLY_FROM {
-        names.extend([OURS_ON_ONE_THREAD, "nomt", "jmt", "sparse-merkle-tree/trie"]);
+        names.extend([OURS_ON_ONE_THREAD, "nomt", "nomt/threads=1", "jmt", "sparse-merkle-tree/trie"]);
     }
     if leaves <= SPARSE_MERKLE_TREE_UP_TO {
         names.push("sparse-merkle-tree");

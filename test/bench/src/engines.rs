@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     keys::{self, Leaf},
-    machine::memory,
+    machine::{cores, memory},
 };
 
 /// From this many leaves on a tree is built in runs of keys that lie together, so that building it needs
@@ -27,6 +27,9 @@ use crate::{
 const SORTED_FROM: u64 = 5_000_000;
 /// Otherwise, and for peers, it is built in batches of this many random keys.
 const BUILDING_BATCH: u64 = 10_000;
+
+/// Proofs of other keys that are made before the measured ones.
+const WARMING: u64 = 5;
 
 /// What measuring proofs gave.
 pub(crate) struct Proved {
@@ -84,7 +87,8 @@ fn engine(name: &str, leaves: u64, directory: &Path) -> anyhow::Result<Box<dyn E
         "hypha" => Box::new(hypha::Hypha::new(Tree::new(), directory)),
         "hypha/threads=1" => Box::new(hypha::Hypha::new(Tree::with_threads(NonZeroUsize::MIN), directory)),
         "jmt" => Box::new(jmt::Jmt::default()),
-        "nomt" => Box::new(nomt::open(leaves, directory)?),
+        "nomt" => Box::new(nomt::open(leaves, cores(), directory)?),
+        "nomt/threads=1" => Box::new(nomt::open(leaves, 1, directory)?),
         sparse_merkle_tree::NAME => Box::new(sparse_merkle_tree::Engine::default()),
         _ => bail!("this program has no engine {name}"),
     })
@@ -115,9 +119,13 @@ fn answer(engine: &mut dyn Engine, leaves: u64, question: &str) -> anyhow::Resul
             Ok(json!({ "nanoseconds": times, "hashes": engine.hashes() }))
         }
         ("prove", [count, seed]) => {
+            engine.prove_each(&keys::shuffled(seed + WARMING, *count, leaves))?;
             Ok(proved(&engine.prove_each(&keys::shuffled(*seed, *count, leaves))?, *count as f64))
         }
         ("multiprove", [count, seed]) => {
+            for turn in 0..WARMING {
+                engine.prove_all(&keys::present(seed + 1 + turn, *count, leaves))?;
+            }
             Ok(proved(&engine.prove_all(&keys::present(*seed, *count, leaves))?, 1.0))
         }
         ("snapshot", []) => Ok(json!(engine.snapshot()?)),

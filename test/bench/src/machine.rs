@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    sync::OnceLock,
     thread,
     time::Instant,
 };
@@ -10,7 +11,6 @@ use anyhow::Context;
 use rustix::{
     fs::{Advice, fadvise},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-    time::{ClockId, clock_gettime},
 };
 
 /// Resident memory of this process, in bytes: now, and at its highest.
@@ -45,11 +45,21 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Keeps this thread on one core: the `index`-th of those that it may use, or one of them when there are
+/// The cores that this process was started with. Threads inherit what their maker is pinned to, so this is asked once,
+/// before anything is pinned.
+fn allowed() -> anyhow::Result<&'static [usize]> {
+    static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();
+    if ALLOWED.get().is_none() {
+        let allowed = sched_getaffinity(None)?;
+        let _ = ALLOWED.set((0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect());
+    }
+    Ok(ALLOWED.get().map(Vec::as_slice).unwrap_or_default())
+}
+
+/// Keeps this thread on one core: the `index`-th of those that this process may use, or one of them when there are
 /// fewer.
 pub(crate) fn pin(index: usize) -> anyhow::Result<()> {
-    let allowed = sched_getaffinity(None)?;
-    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    let cores = allowed()?;
     let mut only = CpuSet::new();
     only.set(cores[index % cores.len()]);
     Ok(sched_setaffinity(None, &only)?)
@@ -59,12 +69,6 @@ pub(crate) fn pin(index: usize) -> anyhow::Result<()> {
 pub(crate) fn forget(file: &File) -> anyhow::Result<()> {
     file.sync_all()?;
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
-}
-
-/// Seconds for which this thread has had a core.
-pub(crate) fn processor_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// The middle one of these numbers, which there is at least one of.

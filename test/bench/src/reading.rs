@@ -17,7 +17,7 @@ use hypha_tree::{Tree, internal_hashes};
 use crate::{
     Scale,
     keys::{self, Random},
-    machine::{cores, median, pin, processor_seconds},
+    machine::{cores, median, pin},
     report::Report,
 };
 
@@ -42,31 +42,11 @@ struct Counts {
     time: Duration,
 }
 
-/// How fast the reader was.
-struct Speed {
-    /// Proofs a second.
-    proofs: f64,
-    /// Proofs for each second that the reader had its core: on a machine with other work that is not all of
-    /// them. Waiting for the writer would not be seen here.
-    proofs_of_processor: f64,
-}
-
-impl Speed {
-    /// In percent of what it was when idle.
-    fn loss(&self, idle: &Speed) -> f64 {
-        100.0 * (1.0 - self.proofs / idle.proofs)
-    }
-
-    fn loss_of_processor(&self, idle: &Speed) -> f64 {
-        100.0 * (1.0 - self.proofs_of_processor / idle.proofs_of_processor)
-    }
-}
-
-/// The reader with nothing beside it, beside a thread that only hashes, and beside the writer.
+/// Proofs a second with nothing beside the reader, beside a thread that only hashes, and beside the writer.
 struct Turn {
-    idle: Speed,
-    hashing: Speed,
-    writing: Speed,
+    idle: f64,
+    hashing: f64,
+    writing: f64,
     /// Keys a second that the writer commits.
     written: f64,
 }
@@ -89,8 +69,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Report> {
         "reading: one reader proves and encodes random leaves at random ones of the last {VERSIONS} \
          versions; on another core nothing, or a thread that only hashes, or a writer that commits batches \
          of {} keys without pause. {} turns of {} ms each. What is lost beside mere hashing is the \
-         machine's, not the tree's. loss_of_processor_time counts only the time that the reader had its \
-         core, which is fair on a busy machine.",
+         machine's, not the tree's.",
         counts.batch,
         counts.turns,
         counts.time.as_millis()
@@ -132,10 +111,10 @@ fn commit(shared: &Shared, counts: &Counts) {
     shared.batches.store(number + 1, Relaxed);
 }
 
-/// How fast this thread proves.
-fn read(shared: &Shared, counts: &Counts, turn: u64) -> Speed {
+/// How many proofs a second this thread makes.
+fn read(shared: &Shared, counts: &Counts, turn: u64) -> f64 {
     let mut random = Random::new(turn);
-    let (started, processor) = (Instant::now(), processor_seconds());
+    let started = Instant::now();
     let mut proofs = 0;
     while started.elapsed() < counts.time {
         let tree = {
@@ -145,15 +124,11 @@ fn read(shared: &Shared, counts: &Counts, turn: u64) -> Speed {
         black_box(tree.prove(&[keys::key(random.below(counts.leaves))]).encode());
         proofs += 1;
     }
-    let proofs = f64::from(proofs);
-    Speed {
-        proofs: proofs / started.elapsed().as_secs_f64(),
-        proofs_of_processor: proofs / (processor_seconds() - processor),
-    }
+    f64::from(proofs) / started.elapsed().as_secs_f64()
 }
 
 /// The same while another core does this work over and over.
-fn read_beside(shared: &Shared, counts: &Counts, turn: u64, work: impl Fn() + Sync) -> anyhow::Result<Speed> {
+fn read_beside(shared: &Shared, counts: &Counts, turn: u64, work: impl Fn() + Sync) -> anyhow::Result<f64> {
     let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
         let worker = scope.spawn(|| {
@@ -196,22 +171,15 @@ fn turn(shared: &Shared, counts: &Counts, turn: u64) -> anyhow::Result<Turn> {
 fn report_turns(counts: &Counts, turns: &[Turn], report: &mut Report) {
     let middle = |of: fn(&Turn) -> f64| median(turns.iter().map(of).collect());
     let case = |beside: &str| format!("hypha/n={}/reading{beside}", counts.leaves);
-    report.row(&case(""), "proofs_per_second", middle(|turn| turn.idle.proofs), "1/s");
-    report.row(&case(HASHING), "proofs_per_second", middle(|turn| turn.hashing.proofs), "1/s");
-    report.row(&case(HASHING), "loss", middle(|turn| turn.hashing.loss(&turn.idle)), "%");
-    report.row(
-        &case(HASHING),
-        "loss_of_processor_time",
-        middle(|turn| turn.hashing.loss_of_processor(&turn.idle)),
-        "%",
-    );
-    report.row(&case(WRITING), "proofs_per_second", middle(|turn| turn.writing.proofs), "1/s");
-    report.row(&case(WRITING), "loss", middle(|turn| turn.writing.loss(&turn.idle)), "%");
-    report.row(
-        &case(WRITING),
-        "loss_of_processor_time",
-        middle(|turn| turn.writing.loss_of_processor(&turn.idle)),
-        "%",
-    );
+    report.row(&case(""), "proofs_per_second", middle(|turn| turn.idle), "1/s");
+    report.row(&case(HASHING), "proofs_per_second", middle(|turn| turn.hashing), "1/s");
+    report.row(&case(HASHING), "loss", middle(|turn| loss(turn.hashing, turn.idle)), "%");
+    report.row(&case(WRITING), "proofs_per_second", middle(|turn| turn.writing), "1/s");
+    report.row(&case(WRITING), "loss", middle(|turn| loss(turn.writing, turn.idle)), "%");
     report.row(&case(WRITING), "written_keys_per_second", middle(|turn| turn.written), "1/s");
+}
+
+/// In percent of what it was when idle.
+fn loss(proofs: f64, idle: f64) -> f64 {
+    100.0 * (1.0 - proofs / idle)
 }

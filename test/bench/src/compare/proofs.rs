@@ -8,7 +8,7 @@ use super::{ANSWER_DEADLINE, OURS, Size, least_of, number};
 use crate::{keys, machine::median, model, report::Report};
 
 /// Keys proved one by one in a round.
-const SINGLE: u64 = 2_000;
+const SINGLE: u64 = 10_000;
 /// Keys of a multiproof.
 const MULTIPROOF: u64 = 1_000;
 /// Bytes of a sibling's hash.

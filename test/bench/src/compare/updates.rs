@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Keys that each engine writes in a round, at least one batch.
-const KEYS_IN_A_ROUND: u64 = 20_000;
+const KEYS_IN_A_ROUND: u64 = 50_000;
 /// How often nodes are hashed, and how many at a time, to know how long one hash takes.
 const HASHINGS: usize = 20;
 const HASHED_NODES: usize = 4_096;

@@ -17,7 +17,7 @@ use nomt::{
 };
 
 use super::{Engine, Proved, time_of_each};
-use crate::{keys::Leaf, machine::cores};
+use crate::keys::Leaf;
 
 /// Room for the pages of the largest tree, in MiB.
 const CACHE: usize = 4096;
@@ -61,11 +61,11 @@ impl ValueHasher for Hasher {
 /// The database.
 pub(super) struct Nomt(nomt::Nomt<Hasher>);
 
-/// Opens a new database in this folder.
-pub(super) fn open(leaves: u64, directory: &Path) -> anyhow::Result<Nomt> {
+/// Opens a new database in this folder, whose sessions are finished on so many threads.
+pub(super) fn open(leaves: u64, threads: usize, directory: &Path) -> anyhow::Result<Nomt> {
     let mut options = Options::new();
-    options.path(directory.join("nomt"));
-    options.commit_concurrency(cores());
+    options.path(directory.join(format!("nomt-{threads}")));
+    options.commit_concurrency(threads);
     options.io_workers(1);
     options.page_cache_size(CACHE);
     options.leaf_cache_size(CACHE);
