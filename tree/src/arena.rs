@@ -2,8 +2,7 @@
 //!
 //! Readers and the writer share the pools without a lock. A slot is written only while no version that a reader can have
 //! leads to it; a version is handed over, and let go, by means that order memory (an `Arc`, a channel). So plain (relaxed)
-//! atomic words are enough: they cost what ordinary words cost, and a mistake here could be no more than a wrong hash,
-//! which no root confirms.
+//! atomic words are enough: they cost what ordinary words cost, and a mistake here could never be undefined behaviour.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -24,8 +23,9 @@ const CHUNKS: usize = 21;
 
 /// Words of an internal node: the links to both children in one, then the hash of the left and of the right child,
 /// which together are what its own hash is made of. Its own hash stands in its parent.
-const NODE: usize = LINKS + 8;
+const NODE: usize = LINKS + 2 * HASH;
 const LINKS: usize = 1;
+const HASH: usize = 4;
 /// Words of a leaf: its key and its value hash.
 const LEAF: usize = 8;
 /// Bytes of an internal node.
@@ -216,7 +216,7 @@ impl Nodes {
     /// The hash of a child of an internal node.
     pub(crate) fn child_hash(&self, node: u32, side: Side) -> Words {
         let words = self.internal.slot(node);
-        let first = LINKS + 4 * side as usize;
+        let first = LINKS + HASH * side as usize;
         std::array::from_fn(|word| words[first + word].load(Relaxed))
     }
 
@@ -224,7 +224,7 @@ impl Nodes {
     pub(crate) fn internal(&self, node: u32) -> ([Link; 2], [Words; 2]) {
         let words = self.internal.slot(node);
         let hash = |first: usize| std::array::from_fn(|word| words[first + word].load(Relaxed));
-        (links_of(words[0].load(Relaxed)), [hash(1), hash(5)])
+        (links_of(words[0].load(Relaxed)), [hash(LINKS), hash(LINKS + HASH)])
     }
 
     /// The key and the value hash of a leaf.
@@ -247,7 +247,7 @@ impl Nodes {
     pub(crate) fn put_internal(&self, slot: u32, [left, right]: [Link; 2], hashes: &[Words; 2]) {
         let words = self.internal.slot(slot);
         words[0].store(u64::from(left.0) | u64::from(right.0) << 32, Relaxed);
-        for (word, value) in words[1..].iter().zip(hashes.as_flattened()) {
+        for (word, value) in words[LINKS..].iter().zip(hashes.as_flattened()) {
             word.store(*value, Relaxed);
         }
     }

@@ -2,18 +2,15 @@
 
 use crate::{
     EMPTY, Key, Tree, ValueHash,
+    arena::Side,
+    hash::{INTERNAL_TAG, LEAF_TAG},
+    sections::DEEPEST,
     tree::{Place, View},
 };
 
-/// Prefix of a leaf's preimage.
-const LEAF_PREFIX: &[u8] = b"JMT::LeafNode";
-/// Prefix of an internal node's preimage.
-const INNER_PREFIX: &[u8] = b"JMT::IntrnalNode";
 /// `HashOp.KECCAK256`. The other operations of the specification are `NO_HASH` and `NO_PREFIX`: zero, which protobuf
 /// leaves out.
 const KECCAK256: u64 = 3;
-/// Inner operations above the deepest leaf: a key has no more bits.
-const MAX_DEPTH: u64 = 256;
 
 /// The reason why a proof cannot be exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,14 +37,14 @@ pub fn ics23_spec() -> Vec<u8> {
     let mut inner = Message::default();
     inner.bytes(1, &[0, 1]);
     inner.number(2, EMPTY.len() as u64);
-    inner.number(3, INNER_PREFIX.len() as u64);
-    inner.number(4, INNER_PREFIX.len() as u64);
+    inner.number(3, INTERNAL_TAG.len() as u64);
+    inner.number(4, INTERNAL_TAG.len() as u64);
     inner.bytes(5, &EMPTY);
     inner.number(6, KECCAK256);
     let mut spec = Message::default();
     spec.bytes(1, &leaf_operation().0);
     spec.bytes(2, &inner.0);
-    spec.number(3, MAX_DEPTH);
+    spec.number(3, u64::from(DEEPEST));
     spec.0
 }
 
@@ -69,7 +66,8 @@ impl Tree {
             proof.bytes(1, &self.existence(leaf, &value)?.0);
             return Ok(proof.0);
         }
-        let neighbours = [(2, path.neighbour(&key, false)), (3, path.neighbour(&key, true))];
+        // The fields `left` and `right` of a `NonExistenceProof`.
+        let neighbours = [(2, path.neighbour(&key, Side::Left)), (3, path.neighbour(&key, Side::Right))];
         if neighbours.iter().all(|(_, neighbour)| neighbour.is_none()) {
             return Err(ExportError::EmptyTree);
         }
@@ -98,58 +96,47 @@ impl Tree {
         proof.bytes(1, key.as_bytes());
         proof.bytes(2, &value);
         proof.bytes(3, &leaf_operation().0);
-        for (goes_right, sibling) in self.path(&key).steps.iter().rev() {
-            proof.bytes(4, &inner_operation(*goes_right, &sibling.hash()).0);
+        for (side, sibling) in self.path(&key).siblings.iter().rev() {
+            proof.bytes(4, &inner_operation(*side, &sibling.hash()).0);
         }
         Ok(proof)
     }
 
     fn path(&self, key: &Key) -> Path<'_> {
-        let (mut place, mut steps) = (self.top(), Vec::new());
-        for depth in 0.. {
-            match place.open() {
-                View::Empty => break,
-                View::Leaf { key, value_hash } => return Path { steps, leaf: Some((key, value_hash)) },
-                View::Internal { left, right } => {
-                    let goes_right = key.bit(depth);
-                    let sibling = if goes_right { left } else { right };
-                    place = if goes_right { right } else { left };
-                    steps.push((goes_right, sibling));
-                }
-            }
-        }
-        Path { steps, leaf: None }
+        let mut siblings = Vec::new();
+        let (leaf, _) = self.top().follow(0, key, |side, sibling| siblings.push((side, sibling)));
+        Path { siblings, leaf }
     }
 }
 
 /// The way to the place where a key's path ends.
 struct Path<'tree> {
-    /// For each step down whether it goes right, and what lies on the other side.
-    steps: Vec<(bool, Place<'tree>)>,
+    /// What lies beside the path, and on which side of it, from the top down.
+    siblings: Vec<(Side, Place<'tree>)>,
     /// What stands at the end.
     leaf: Option<(Key, ValueHash)>,
 }
 
 impl Path<'_> {
-    /// The leaf next to `key`, which has none and whose path this is: the one after it, or the one before.
-    fn neighbour(&self, key: &Key, is_after: bool) -> Option<(Key, ValueHash)> {
-        let at_end = self.leaf.filter(|(found, _)| (found > key) == is_after);
+    /// The leaf next to `key`, which has none and whose path this is: the one before it, on the left, or the one after.
+    fn neighbour(&self, key: &Key, side: Side) -> Option<(Key, ValueHash)> {
+        let at_end = self.leaf.filter(|(found, _)| Side::of(found > key) == side);
         let beside = || {
-            let mut sides = self.steps.iter().rev().filter(|(goes_right, _)| *goes_right != is_after);
-            sides.find_map(|(_, sibling)| outermost(*sibling, !is_after))
+            let mut on_side = self.siblings.iter().rev().filter(|(of, _)| *of == side);
+            on_side.find_map(|(_, sibling)| outermost(*sibling, side.other()))
         };
         at_end.or_else(beside)
     }
 }
 
-/// The last leaf of a subtree, or the first.
-fn outermost(mut place: Place<'_>, is_last: bool) -> Option<(Key, ValueHash)> {
+/// The first leaf of a subtree, on its left, or the last.
+fn outermost(mut place: Place<'_>, side: Side) -> Option<(Key, ValueHash)> {
     loop {
         place = match place.open() {
             View::Empty => return None,
             View::Leaf { key, value_hash } => return Some((key, value_hash)),
             View::Internal { left, right } => {
-                let (outer, inner) = if is_last { (right, left) } else { (left, right) };
+                let (outer, inner) = if side == Side::Left { (left, right) } else { (right, left) };
                 if outer.is_empty() { inner } else { outer }
             }
         };
@@ -161,18 +148,18 @@ fn leaf_operation() -> Message {
     let mut operation = Message::default();
     operation.number(1, KECCAK256);
     operation.number(3, KECCAK256);
-    operation.bytes(5, LEAF_PREFIX);
+    operation.bytes(5, LEAF_TAG);
     operation
 }
 
-/// The `InnerOp` that hashes a node's child with its sibling.
-fn inner_operation(is_right: bool, sibling: &[u8; 32]) -> Message {
+/// The `InnerOp` that hashes a node's child with its sibling, which stands on this side of it.
+fn inner_operation(side: Side, sibling: &[u8; 32]) -> Message {
     let mut operation = Message::default();
     operation.number(1, KECCAK256);
-    if is_right {
-        operation.bytes(2, &[INNER_PREFIX, sibling].concat());
+    if side == Side::Left {
+        operation.bytes(2, &[INTERNAL_TAG.as_slice(), sibling].concat());
     } else {
-        operation.bytes(2, INNER_PREFIX);
+        operation.bytes(2, INTERNAL_TAG);
         operation.bytes(3, sibling);
     }
     operation

@@ -10,9 +10,8 @@ use crate::{
 /// The hash of a subtree without a leaf. It is not the output of a hash.
 pub const EMPTY: [u8; 32] = *b"SPARSE_MERKLE_PLACEHOLDER_HASH__";
 
-const LEAF_TAG: &[u8; 13] = b"JMT::LeafNode";
-const INTERNAL_TAG: &[u8; 16] = b"JMT::IntrnalNode";
-const INTERNAL_TAG_WORDS: [u64; 2] = [u64::from_le_bytes(*b"JMT::Int"), u64::from_le_bytes(*b"rnalNode")];
+pub(crate) const LEAF_TAG: &[u8; 13] = b"JMT::LeafNode";
+pub(crate) const INTERNAL_TAG: &[u8; 16] = b"JMT::IntrnalNode";
 
 /// Keccak-256.
 pub fn keccak(bytes: &[u8]) -> [u8; 32] {
@@ -83,7 +82,9 @@ impl Group {
 
     /// Adds the preimage of an internal node: the hashes of its left and of its right child.
     pub(crate) fn add_internal(&mut self, [[a, b, c, d], [e, f, g, h]]: [Words; 2]) {
-        self.add([INTERNAL_TAG_WORDS[0], INTERNAL_TAG_WORDS[1], a, b, c, d, e, f, g, h, 1]);
+        let (tag, _) = INTERNAL_TAG.as_chunks();
+        let [first, second] = [tag[0], tag[1]].map(u64::from_le_bytes);
+        self.add([first, second, a, b, c, d, e, f, g, h, 1]);
     }
 
     fn add(&mut self, lanes: [u64; LANES]) {
@@ -119,7 +120,7 @@ pub fn internal_hashes(children: &[[[u8; 32]; 2]], hashes: &mut [[u8; 32]]) {
     }
 }
 
-/// The name of the vector instructions that batches are hashed with on this machine: `avx512`, `avx2` or `portable`.
+/// The name of the vector instructions that batches are hashed with on this machine: `avx512`, `avx2`, `neon` or `portable`.
 pub fn keccak_kernel() -> &'static str {
     kernel().name
 }

@@ -1,6 +1,6 @@
 //! The multiproof as data, and its one encoding.
 
-use crate::{Key, ProofError, Root, Touch, Transition, ValueHash, sections::Sections, verify};
+use crate::{Key, ProofError, Root, Touch, Transition, ValueHash, sections::Sections, tree::Place, verify};
 
 /// What stands where a path ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,25 @@ impl Multiproof {
     pub fn siblings(&self) -> impl Iterator<Item = Option<[u8; 32]>> + '_ {
         let mut hashes = self.hashes.iter();
         self.siblings.iter().map(move |present| if *present { hashes.next().copied() } else { None })
+    }
+
+    /// Adds the place at `depth` where paths end, and the leaf that stands there, if one does.
+    pub(crate) fn add_terminal(&mut self, depth: u16, leaf: Option<(Key, ValueHash)>, is_own: bool) {
+        let kind = match leaf {
+            None => TerminalKind::Empty,
+            Some(_) if is_own => TerminalKind::Own,
+            Some(leaf) => {
+                self.foreign.push(leaf);
+                TerminalKind::Foreign
+            }
+        };
+        self.terminals.push(Terminal { kind, depth });
+    }
+
+    /// Adds a sibling.
+    pub(crate) fn add_sibling(&mut self, sibling: Place<'_>) {
+        self.siblings.push(!sibling.is_empty());
+        self.hashes.extend((!sibling.is_empty()).then(|| sibling.hash()));
     }
 
     /// The encoding of the specification.

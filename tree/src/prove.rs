@@ -1,7 +1,7 @@
 //! The prover.
 
 use crate::{
-    Key, Multiproof, Terminal, TerminalKind, Tree,
+    Key, Multiproof, Tree, ValueHash,
     tree::{Place, View},
 };
 
@@ -51,38 +51,27 @@ fn descend(place: Place<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
                 descend(right, depth + 1, on_right, proof);
             }
             if on_left.is_empty() {
-                add_sibling(&left, proof);
+                proof.add_sibling(left);
             }
             if on_right.is_empty() {
-                add_sibling(&right, proof);
+                proof.add_sibling(right);
             }
         }
-        terminal => add_terminal(terminal, depth, keys, proof),
+        View::Leaf { key, value_hash } => add_terminal(Some((key, value_hash)), depth, keys, proof),
+        View::Empty => add_terminal(None, depth, keys, proof),
     }
 }
 
 /// The same for a single key: one loop instead of a call for each level.
 fn add_path(place: Place<'_>, depth: u16, key: &Key, proof: &mut Multiproof) {
     let (siblings, hashes) = (proof.siblings.len(), proof.hashes.len());
-    let (terminal, depth) = place.follow(depth, key, |sibling| add_sibling(&sibling, proof));
+    let (leaf, depth) = place.follow(depth, key, |_, sibling| proof.add_sibling(sibling));
     proof.siblings[siblings..].reverse();
     proof.hashes[hashes..].reverse();
-    add_terminal(terminal, depth, std::slice::from_ref(key), proof);
+    add_terminal(leaf, depth, std::slice::from_ref(key), proof);
 }
 
-fn add_terminal(terminal: View<'_>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
-    let kind = match terminal {
-        View::Leaf { key, .. } if keys.binary_search(&key).is_ok() => TerminalKind::Own,
-        View::Leaf { key, value_hash } => {
-            proof.foreign.push((key, value_hash));
-            TerminalKind::Foreign
-        }
-        View::Empty | View::Internal { .. } => TerminalKind::Empty,
-    };
-    proof.terminals.push(Terminal { kind, depth });
-}
-
-fn add_sibling(sibling: &Place<'_>, proof: &mut Multiproof) {
-    proof.siblings.push(!sibling.is_empty());
-    proof.hashes.extend((!sibling.is_empty()).then(|| sibling.hash()));
+fn add_terminal(leaf: Option<(Key, ValueHash)>, depth: u16, keys: &[Key], proof: &mut Multiproof) {
+    let is_touched = leaf.is_some_and(|(key, _)| keys.binary_search(&key).is_ok());
+    proof.add_terminal(depth, leaf, is_touched);
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use crate::{
-    Key, Multiproof, ProofError, RangeError, Root, Terminal, TerminalKind, Tree, ValueHash,
+    Key, Multiproof, ProofError, RangeError, Root, Tree, ValueHash,
     tree::{Place, View},
     verify_range,
 };
@@ -83,7 +83,7 @@ impl Tree {
         if from > to {
             return Err(RangeError::BoundsReversed);
         }
-        let within = LeavesFrom::new(self, from).take_while(|(key, _)| *key <= to);
+        let within = self.iter_from(&from).take_while(|(key, _)| *key <= to);
         let mut leaves: Vec<_> = within.take(most.get().saturating_add(1)).collect();
         let is_cut = leaves.len() > most.get();
         leaves.truncate(most.get());
@@ -92,41 +92,6 @@ impl Tree {
         let mut boundary = Boundary { from, to, proof: Multiproof::default() };
         boundary.descend(self.top(), 0, Paths { of_from: true, of_to: true });
         Ok(LeafRange { from, to, leaves, proof: RangeProof(boundary.proof) })
-    }
-}
-
-/// The leaves from a key on, in ascending order.
-struct LeavesFrom<'tree> {
-    from: Key,
-    /// Subtrees to come, the next one last: its depth where it lies on the path of `from`, none where it lies beyond.
-    ahead: Vec<(Place<'tree>, Option<u16>)>,
-}
-
-impl<'tree> LeavesFrom<'tree> {
-    fn new(tree: &'tree Tree, from: Key) -> Self {
-        Self { from, ahead: vec![(tree.top(), Some(0))] }
-    }
-}
-
-impl Iterator for LeavesFrom<'_> {
-    type Item = (Key, ValueHash);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (place, on_path) = self.ahead.pop()?;
-            match (place.open(), on_path) {
-                (View::Empty, _) => (),
-                (View::Leaf { key, value_hash }, _) if key >= self.from => return Some((key, value_hash)),
-                (View::Leaf { .. }, _) => (),
-                (View::Internal { right, .. }, Some(depth)) if self.from.bit(depth) => {
-                    self.ahead.push((right, Some(depth + 1)));
-                }
-                (View::Internal { left, right }, on_path) => {
-                    self.ahead.push((right, None));
-                    self.ahead.push((left, on_path.map(|depth| depth + 1)));
-                }
-            }
-        }
     }
 }
 
@@ -154,16 +119,13 @@ impl Boundary {
     /// Adds what lies on `paths` (at least one) at this place and below, and the siblings outside the range. As in a
     /// multiproof, a sibling comes after everything below its brother.
     fn descend(&mut self, place: Place<'_>, depth: u16, paths: Paths) {
-        let kind = match place.open() {
-            View::Empty => TerminalKind::Empty,
-            View::Leaf { key, .. } if self.from <= key && key <= self.to => TerminalKind::Own,
-            View::Leaf { key, value_hash } => {
-                self.proof.foreign.push((key, value_hash));
-                TerminalKind::Foreign
-            }
+        let leaf = match place.open() {
+            View::Empty => None,
+            View::Leaf { key, value_hash } => Some((key, value_hash)),
             View::Internal { left, right } => return self.descend_both(left, right, depth, paths),
         };
-        self.proof.terminals.push(Terminal { kind, depth });
+        let is_inside = leaf.is_some_and(|(key, _)| self.from <= key && key <= self.to);
+        self.proof.add_terminal(depth, leaf, is_inside);
     }
 
     fn descend_both(&mut self, left: Place<'_>, right: Place<'_>, depth: u16, paths: Paths) {
@@ -181,15 +143,10 @@ impl Boundary {
         }
         // What lies before the path of `from` or after that of `to` is outside.
         if to_right.of_from {
-            self.add_sibling(left);
+            self.proof.add_sibling(left);
         }
         if to_left.of_to {
-            self.add_sibling(right);
+            self.proof.add_sibling(right);
         }
-    }
-
-    fn add_sibling(&mut self, sibling: Place<'_>) {
-        self.proof.siblings.push(!sibling.is_empty());
-        self.proof.hashes.extend((!sibling.is_empty()).then(|| sibling.hash()));
     }
 }

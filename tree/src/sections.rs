@@ -5,7 +5,7 @@ use crate::{Key, ProofError, Terminal, TerminalKind, ValueHash, hash::EMPTY};
 /// Bytes of the three counts.
 const COUNTS: usize = 12;
 /// Depth of the deepest leaf: a key has no more bits.
-const DEEPEST: u16 = 256;
+pub(crate) const DEEPEST: u16 = 256;
 
 /// What is left of each section of a proof whose length agrees with its counts.
 pub(crate) struct Sections<'proof> {

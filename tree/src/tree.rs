@@ -86,20 +86,8 @@ impl Tree {
 
     /// The value hash that `key` has, none when it is absent.
     pub fn get(&self, key: &Key) -> Option<ValueHash> {
-        let nodes = &self.version.arena.nodes;
-        let mut link = self.version.top.link;
-        let mut depth = 0;
-        loop {
-            match link.linked() {
-                Linked::Nothing => return None,
-                Linked::Leaf(leaf) => {
-                    let (found, value_hash) = nodes.leaf(leaf);
-                    return (found == *key).then_some(value_hash);
-                }
-                Linked::Internal(node) => link = nodes.child(node, Side::of(key.bit(depth))),
-            }
-            depth += 1;
-        }
+        let (leaf, _) = self.top().follow(0, key, |_, _| ());
+        leaf.filter(|(found, _)| found == key).map(|(_, value_hash)| value_hash)
     }
 
     /// All leaves in ascending order of key.
@@ -107,10 +95,26 @@ impl Tree {
         Leaves { ahead: vec![self.top()] }
     }
 
+    /// The leaves from a key on, in ascending order.
+    pub(crate) fn iter_from(&self, from: &Key) -> impl Iterator<Item = (Key, ValueHash)> {
+        let mut ahead = Vec::new();
+        let (leaf, _) = self.top().follow(0, from, |side, sibling| {
+            if side == Side::Right {
+                ahead.push(sibling);
+            }
+        });
+        leaf.filter(|(key, _)| key >= from).into_iter().chain(Leaves { ahead })
+    }
+
     /// The next version: each leaf inserted, or updated when its key is there already. Of several leaves with one
-    /// key the last counts. No key and no value hash is zero; no verifier accepts a touch of one that is.
+    /// key the last counts. Without a leaf it is this version again. No key and no value hash may be zero: no verifier
+    /// and no snapshot accepts one.
     ///
     /// Waits while another thread makes a version that shares nodes with this one.
+    ///
+    /// # Panics
+    /// When all versions that share nodes have 2^31 leaves or internal nodes together, which take 150 GB each. After a
+    /// panic no further version can be made from these; they can be read.
     pub fn with(&self, leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Self {
         let batch = sorted(leaves);
         if batch.is_empty() {
@@ -132,7 +136,7 @@ impl Tree {
     }
 
     /// Bytes of the nodes of all versions that share nodes with this one and are held, and of those let go since the last
-    /// one was made.
+    /// one was made. Waits and panics as [`Tree::with`] does.
     pub fn allocated_bytes(&self) -> usize {
         let writer = self.version.arena.writer();
         let workers = std::iter::once(&writer.main).chain(&writer.workers);
@@ -226,6 +230,7 @@ fn bytes(changes: &Changes) -> usize {
 /// Sorts numbers by the start of their keys, which nearly always decides: the leaves themselves are moved only once.
 fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, ValueHash)> {
     let leaves: Vec<_> = leaves.into_iter().collect();
+    debug_assert!(leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()));
     let mut order: Vec<(u64, u32)> =
         leaves.iter().zip(0..).map(|((key, _), number)| (key.first_word(), number)).collect();
     order.sort_unstable_by(|(word, number), (other_word, other_number)| {
@@ -292,21 +297,27 @@ impl<'tree> Place<'tree> {
     }
 
     /// Follows the path of `key` from this place, which stands at `depth`, to where it ends; `sibling` gets what stands
-    /// beside the path, from the top down. Gives what is at the end (never an internal node), and its depth.
+    /// beside the path, and on which side of it, from the top down. Gives the leaf at the end, if there is one, and its
+    /// depth.
     pub(crate) fn follow(
         &self,
         mut depth: u16,
         key: &Key,
-        mut sibling: impl FnMut(Place<'tree>),
-    ) -> (View<'tree>, u16) {
+        mut sibling: impl FnMut(Side, Place<'tree>),
+    ) -> (Option<(Key, ValueHash)>, u16) {
         let mut link = self.top.link;
-        while let Linked::Internal(node) = link.linked() {
-            let side = Side::of(key.bit(depth));
-            sibling(self.child(node, side.other()));
-            link = self.nodes.child(node, side);
-            depth += 1;
+        loop {
+            match link.linked() {
+                Linked::Nothing => return (None, depth),
+                Linked::Leaf(leaf) => return (Some(self.nodes.leaf(leaf)), depth),
+                Linked::Internal(node) => {
+                    let side = Side::of(key.bit(depth));
+                    sibling(side.other(), self.child(node, side.other()));
+                    link = self.nodes.child(node, side);
+                    depth += 1;
+                }
+            }
         }
-        (Place { nodes: self.nodes, top: Top { link, ..self.top } }.open(), depth)
     }
 
     fn child(&self, node: u32, side: Side) -> Place<'tree> {

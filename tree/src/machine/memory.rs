@@ -18,16 +18,16 @@ pub(crate) fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
-/// Asks the system to back memory with pages of 2 MiB where it has them. A system that does not listen is only slower.
+/// Bytes of a large page.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Asks the system to back memory with large pages where it has them. A system that does not listen is only slower.
 pub(crate) fn prefer_large_pages<T>(memory: &[T]) {
     #[cfg(target_os = "linux")]
     {
-        /// A page of the system is at most so large on the machines that Linux runs on; a hint needs whole pages.
-        const ALIGNMENT: usize = 1 << 16;
-        let bytes = memory.as_ptr_range();
-        let start = bytes.start.cast::<std::ffi::c_void>().cast_mut();
-        let skipped = start.align_offset(ALIGNMENT);
-        let length = size_of_val(memory).saturating_sub(skipped) & !(ALIGNMENT - 1);
+        let start = memory.as_ptr().cast::<std::ffi::c_void>().cast_mut();
+        let skipped = start.align_offset(LARGE_PAGE);
+        let length = size_of_val(memory).saturating_sub(skipped) / LARGE_PAGE * LARGE_PAGE;
         if length == 0 {
             return;
         }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn advice_changes_nothing() {
-        for length in [0, 1, 1 << 20] {
+        for length in [0, 1, LARGE_PAGE] {
             let memory = vec![7_u64; length];
             prefer_large_pages(&memory);
             memory.iter().step_by(1_000).for_each(prefetch);
