@@ -121,7 +121,6 @@ pub(crate) async fn snapshots(
 ) -> Result<(), CoordinatorError> {
     let mut written = context.ledger.sequence();
     let rounds = async {
-        snapshot::tidy(&context, &shutdown).await?;
         while !shutdown.is_cancelled() {
             snapshot::snapshot(&context, &shutdown).await?;
             tokio::select! {

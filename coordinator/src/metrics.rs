@@ -41,13 +41,13 @@ pub(crate) fn followed(chain_id: u64, is_followed: bool) {
     gauge!("hypha_spoke_followed", "chain" => chain_id.to_string()).set(value);
 }
 
-/// A snapshot of the tree at this index counts: bytes of its leaves, and how long it took in milliseconds.
-pub(crate) fn snapshot(index: u64, bytes: u64, after: u64) {
+/// A snapshot of the tree at this index counts: bytes of its leaves, and how many milliseconds it took.
+pub(crate) fn snapshot(index: u64, bytes: u64, milliseconds: u64) {
     snapshot_index(index);
     #[allow(clippy::cast_precision_loss)] // For showing; no disk holds 2^52 bytes.
     gauge!("hypha_snapshot_bytes").set(bytes as f64);
     #[allow(clippy::cast_precision_loss)] // Milliseconds since a start are far below 2^52.
-    histogram!("hypha_snapshot_seconds").record(after as f64 / 1_000.0);
+    histogram!("hypha_snapshot_seconds").record(milliseconds as f64 / 1_000.0);
 }
 
 /// The index of the snapshot that counts, 0 when there is none.

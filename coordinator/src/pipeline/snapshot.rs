@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use hypha_chain::ports::Change;
 use hypha_tree::SnapshotHeader;
 use tokio_util::sync::CancellationToken;
 
@@ -14,20 +13,16 @@ use crate::metrics;
 use crate::state::{State, Version};
 use crate::store::{LedgerError, Slot, SnapshotRecord, Update, snapshots};
 
-/// Takes a snapshot when one is due. Gives its index.
+/// Takes a snapshot when one is due.
 ///
 /// The pages go beside the batches, a few at a time; until all are there the snapshot before counts.
 ///
 /// # Errors
 /// When the store does not take it, or on `shutdown`.
-pub async fn snapshot(
-    context: &Arc<Context>,
-    shutdown: &CancellationToken,
-) -> Result<Option<u64>, CoordinatorError> {
-    let Some((version, slot)) = due(&context.ledger.state(), &context.limits) else { return Ok(None) };
+pub async fn snapshot(context: &Arc<Context>, shutdown: &CancellationToken) -> Result<(), CoordinatorError> {
+    let Some((version, slot)) = due(&context.ledger.state(), &context.limits) else { return Ok(()) };
     let (index, began) = (version.index, context.now());
-    let tree = version.tree.clone();
-    aside(context, shutdown, move |_, write| snapshots::fill(&tree, slot, write)).await?;
+    fill(context, shutdown, &version, slot).await?;
     let record = SnapshotRecord::of(&version, slot);
     let counts = |_: &State, update: &mut Update| {
         update.snapshot(&record, version.written);
@@ -37,20 +32,7 @@ pub async fn snapshot(
     let bytes = SnapshotHeader::of(&version.tree).bytes();
     metrics::snapshot(index, bytes, context.now().saturating_sub(began));
     tracing::info!(index, bytes, "snapshot of the tree");
-    tidy(context, shutdown).await?;
-    Ok(Some(index))
-}
-
-/// Empties the slot that does not count: once a new snapshot counts, and at a start, after which a half one may lie there.
-///
-/// # Errors
-/// When the store does not take it, or on `shutdown`.
-pub async fn tidy(context: &Arc<Context>, shutdown: &CancellationToken) -> Result<(), CoordinatorError> {
-    let slot = context.ledger.state().snapshot.slot.other();
-    let clear = move |context: &Context, write: Write<'_>| {
-        snapshots::clear(context.ledger.store().as_ref(), slot, write)
-    };
-    Ok(aside(context, shutdown, clear).await?)
+    Ok(())
 }
 
 /// What is to be written, and where to.
@@ -63,24 +45,25 @@ fn due(state: &State, limits: &LimitsConfig) -> Option<(Version, Slot)> {
     is_due.then(|| (version.clone(), last.slot.other()))
 }
 
-/// A write in turn with those of the other stages.
-type Write<'turn> = &'turn mut dyn FnMut(Vec<Change>) -> Result<(), LedgerError>;
-
-/// Runs what takes long on a thread where that is allowed; it ends at its next write after `shutdown`.
-async fn aside(
+/// Writes the pages, in turn with the writes of the other stages. It takes long, so on a thread where that is allowed; it ends
+/// at its next write after `shutdown`.
+async fn fill(
     context: &Arc<Context>,
     shutdown: &CancellationToken,
-    work: impl FnOnce(&Context, Write<'_>) -> Result<(), LedgerError> + Send + 'static,
+    version: &Version,
+    slot: Slot,
 ) -> Result<(), LedgerError> {
-    let (context, shutdown) = (context.clone(), shutdown.clone());
-    let working = tokio::task::spawn_blocking(move || {
-        let mut write = |changes| {
-            if shutdown.is_cancelled() {
-                return Err(LedgerError::ShuttingDown);
-            }
-            context.ledger.write_aside(changes)
-        };
-        work(&context, &mut write)
-    });
-    working.await.map_err(|_| LedgerError::ShuttingDown)?
+    let (context, shutdown, tree) = (context.clone(), shutdown.clone(), version.tree.clone());
+    let write = move |changes| {
+        if shutdown.is_cancelled() {
+            return Err(LedgerError::ShuttingDown);
+        }
+        context.ledger.write_aside(changes)
+    };
+    match tokio::task::spawn_blocking(move || snapshots::fill(&tree, slot, write)).await {
+        Ok(outcome) => outcome,
+        // A bug: it must not pass for a shutdown.
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(_) => Err(LedgerError::ShuttingDown),
+    }
 }

@@ -35,15 +35,12 @@ impl Slot {
         }
     }
 
-    fn prefix(self) -> u8 {
-        match self {
-            Self::A => b'a',
-            Self::B => b'b',
-        }
-    }
-
     fn page_key(self, page: u64) -> Vec<u8> {
-        [[self.prefix()].as_slice(), &page.to_be_bytes()].concat()
+        let prefix = match self {
+            Self::A => b"a",
+            Self::B => b"b",
+        };
+        [prefix.as_slice(), &page.to_be_bytes()].concat()
     }
 }
 
@@ -106,16 +103,17 @@ pub(crate) fn open(store: &dyn Store) -> Result<Option<(Slot, Version)>, OpenErr
     Ok(Some((slot, Version { index, root, batch_chain, written: 0, tree })))
 }
 
+/// Reads as many pages as the header says: what lies beyond them is of another snapshot.
 fn read(store: &dyn Store, slot: Slot, header: SnapshotHeader) -> Result<Tree, OpenError> {
     let mut opening = Opening::new(header);
-    for page in 0.. {
+    for page in 0..header.pages() {
         let Some(leaves) = store.get(SNAPSHOTS, &slot.page_key(page))? else { break };
         opening = opening.page(&leaves)?;
     }
     Ok(opening.finish()?)
 }
 
-/// Fills an empty slot with the pages of a tree.
+/// Fills a slot with the pages of a tree. The tree only grows, so these take the places of all that an older snapshot left there.
 pub(crate) fn fill(
     tree: &Tree,
     slot: Slot,
@@ -125,23 +123,6 @@ pub(crate) fn fill(
     let mut changes = (0..).zip(Pages::of(tree)).map(put);
     loop {
         let some: Vec<Change> = changes.by_ref().take(PAGES_PER_WRITE).collect();
-        if some.is_empty() {
-            return Ok(());
-        }
-        write(some)?;
-    }
-}
-
-/// Empties a slot.
-pub(crate) fn clear(
-    store: &dyn Store,
-    slot: Slot,
-    mut write: impl FnMut(Vec<Change>) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
-    loop {
-        let rows = store.scan(SNAPSHOTS, &[slot.prefix()], PAGES_PER_WRITE)?;
-        let own = rows.into_iter().filter(|(key, _)| key.first() == Some(&slot.prefix()));
-        let some: Vec<Change> = own.map(|(key, _)| Change::Delete { table: SNAPSHOTS, key }).collect();
         if some.is_empty() {
             return Ok(());
         }
@@ -191,23 +172,43 @@ mod tests {
         for (slot, tree) in [(Slot::A, &large), (Slot::B, &small)] {
             assert_eq!(read(&store, slot, SnapshotHeader::of(tree)).unwrap().root(), tree.root());
         }
-        let mut writes = Vec::new();
-        let write = |changes: Vec<Change>| {
-            writes.push(changes.len());
-            Ok(store.write(changes)?)
-        };
-        clear(&store, Slot::A, write).unwrap();
-        assert_eq!(writes, [4, 1], "deletions are bounded as well");
-        assert!(read(&store, Slot::A, SnapshotHeader::of(&large)).is_err());
-        assert_eq!(read(&store, Slot::B, SnapshotHeader::of(&small)).unwrap().root(), small.root());
+    }
+
+    #[test]
+    fn what_lay_in_the_slot_before_does_not_matter() {
+        let (store, two, three) =
+            (MemoryStore::new(), tree(2 * LEAVES_PER_PAGE as u64), tree(3 * LEAVES_PER_PAGE as u64));
+        for tree in [&two, &three, &two] {
+            filled(&store, tree, Slot::A);
+            assert_eq!(read(&store, Slot::A, SnapshotHeader::of(tree)).unwrap().root(), tree.root());
+        }
+    }
+
+    #[test]
+    fn a_slot_that_is_half_written_over_holds_no_snapshot() {
+        let (store, before) = (MemoryStore::new(), tree(5 * LEAVES_PER_PAGE as u64));
+        filled(&store, &before, Slot::A);
+        let after = tree(6 * LEAVES_PER_PAGE as u64);
+        let mut writes = 0;
+        let cut = fill(&after, Slot::A, |changes| {
+            writes += 1;
+            if writes > 1 { Err(LedgerError::ShuttingDown) } else { Ok(store.write(changes)?) }
+        });
+        assert!(matches!(cut, Err(LedgerError::ShuttingDown)));
+        let (expected, actual) = (6, 5);
+        assert!(matches!(
+            read(&store, Slot::A, SnapshotHeader::of(&after)),
+            Err(OpenError::Snapshot(error)) if error == SnapshotError::PagesMissing { expected, actual }
+        ));
+        assert!(matches!(
+            read(&store, Slot::A, SnapshotHeader::of(&before)),
+            Err(OpenError::Snapshot(SnapshotError::NotAscending { .. } | SnapshotError::RootMismatch { .. }))
+        ));
     }
 
     #[test]
     fn a_write_that_fails_ends_it() {
         let failed = |_: Vec<Change>| Err(LedgerError::ShuttingDown);
         assert!(matches!(fill(&tree(10), Slot::A, failed), Err(LedgerError::ShuttingDown)));
-        let store = MemoryStore::new();
-        filled(&store, &tree(10), Slot::A);
-        assert!(matches!(clear(&store, Slot::A, failed), Err(LedgerError::ShuttingDown)));
     }
 }

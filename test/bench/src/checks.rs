@@ -61,9 +61,9 @@ const TARGETS: [Target; 13] = [
     target("reopening, n = 10^6", "hypha/n=1000000/reopen", "reopen_s", AtMost(1.0), " s"),
     target("reopening, n = 10^7", "hypha/n=10000000/reopen", "reopen_s", AtMost(10.0), " s"),
     target(
-        "proofs lost beside the writer",
+        "proofs lost beside the writer, where the reader has a core to itself",
         "hypha/n=1000000/reading/beside=writer",
-        "loss",
+        "loss_with_both_cores",
         AtMost(15.0),
         " %",
     ),

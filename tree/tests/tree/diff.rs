@@ -24,12 +24,6 @@ fn below(leaves: &BTreeMap<Key, ValueHash>, prefix: Key, depth: u16) -> Vec<Leaf
     leaves.iter().filter(|(key, _)| lies_there(key)).map(|(key, value_hash)| (*key, *value_hash)).collect()
 }
 
-/// The hash of the subtree at `depth` that has just these leaves: that of the tree where all else is empty, without
-/// the internal nodes above.
-fn hash(leaves: &[Leaf], depth: u16) -> [u8; 32] {
-    model::subtree(leaves, usize::from(depth))
-}
-
 fn assert_diff(old: &[Leaf], new: &[Leaf], depth: u16) {
     let (old_map, new_map) = (old.iter().copied().collect(), new.iter().copied().collect());
     let (old, new) = (Tree::new().with(old.iter().copied()), Tree::new().with(new.iter().copied()));
@@ -39,8 +33,8 @@ fn assert_diff(old: &[Leaf], new: &[Leaf], depth: u16) {
     for subtree in &subtrees {
         let place = |leaves| below(leaves, subtree.prefix, subtree.depth);
         let (old, new) = (place(&old_map), place(&new_map));
-        assert_eq!(subtree.old, hash(&old, subtree.depth));
-        assert_eq!(subtree.new, hash(&new, subtree.depth));
+        assert_eq!(subtree.old, model::subtree(&old, subtree.depth.into()));
+        assert_eq!(subtree.new, model::subtree(&new, subtree.depth.into()));
         assert_ne!(subtree.old, subtree.new);
         assert!((subtree.depth..256).all(|bit| !subtree.prefix.bit(bit)), "bits of {}", subtree.prefix);
         let inside = |leaf: &ChangedLeaf| leaf.key.common_prefix(&subtree.prefix) >= subtree.depth;
@@ -53,7 +47,7 @@ fn assert_diff(old: &[Leaf], new: &[Leaf], depth: u16) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
+    #![proptest_config(model::cases(4))]
 
     #[test]
     fn a_difference_is_that_of_the_maps(

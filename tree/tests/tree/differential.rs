@@ -1,6 +1,6 @@
 //! Roots against the published `jmt` crate and against the model.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use hypha_tree::{Key, Root, Tree, ValueHash};
 use jmt::{JellyfishMerkleTree, KeyHash, mock::MockTreeStore, storage::TreeWriter};
@@ -124,5 +124,43 @@ proptest! {
         model.extend(others);
         prop_assert_eq!(next.root(), model::root(&model));
         prop_assert_eq!(next.len(), model.len());
+    }
+}
+
+/// A key that shares its first 100 bits with all others of these, and rarely more than the next dozen.
+fn crowded(random: &mut Random) -> Key {
+    let mut bytes = random.word();
+    bytes[..12].fill(0x5a);
+    bytes[12] &= 0x0f;
+    Key::from(bytes)
+}
+
+/// Batches that several threads share are applied where they all go down one path.
+#[track_caller]
+fn assert_crowds_are_those_of_the_model(base: &[Key], threads: NonZeroUsize) {
+    let mut random = Random::new("crowds");
+    let (mut tree, mut model) = (Tree::with_threads(threads), BTreeMap::new());
+    let mut keys = base.to_vec();
+    for inserted in [1_500, 513, 0, 600] {
+        let leaves: Vec<_> = keys.iter().map(|key| (*key, random.value_hash())).collect();
+        model.extend(leaves.iter().copied());
+        tree = tree.with(leaves);
+        assert_eq!(tree.root(), model::root(&model));
+        assert_eq!(tree.len(), model.len());
+        keys.retain(|_| random.below(2) == 0);
+        keys.extend((0..inserted).map(|_| crowded(&mut random)));
+    }
+    assert!(tree.iter().eq(model));
+}
+
+#[test]
+fn a_crowd_below_one_long_path_is_that_of_the_model_on_any_number_of_threads() {
+    let mut random = Random::new("before the crowd");
+    let inside = crowded(&mut random);
+    let elsewhere: Vec<Key> = (0..1_000).map(|_| random.key()).collect();
+    for threads in [1, 4].map(|threads| NonZeroUsize::new(threads).expect("it is not zero")) {
+        for base in [&[][..], &[inside], &[flip(inside, 50)], &elsewhere] {
+            assert_crowds_are_those_of_the_model(base, threads);
+        }
     }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use crate::{
-    model::keys,
+    model::{cases, keys},
     random::{Random, flip},
 };
 
@@ -95,7 +95,7 @@ fn assert_exported(values: &Values, key: Key) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(cases(2))]
 
     #[test]
     fn exports_are_accepted_for_just_what_is_true(

@@ -5,6 +5,7 @@ mod attacks;
 mod diff;
 mod differential;
 mod export;
+mod forgery;
 mod model;
 mod properties;
 mod random;

@@ -9,6 +9,12 @@ use crate::random::flip;
 
 pub(crate) type Leaf = (Key, ValueHash);
 
+/// As many times the cases that `PROPTEST_CASES` says, which are 256 unless it is set.
+pub(crate) fn cases(times: u32) -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.saturating_mul(times), ..usual }
+}
+
 /// The root of the tree with these leaves.
 pub(crate) fn root(leaves: &BTreeMap<Key, ValueHash>) -> Root {
     Root::from(subtree(&leaves.iter().map(|(key, value_hash)| (*key, *value_hash)).collect::<Vec<_>>(), 0))

@@ -14,7 +14,7 @@ use crate::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
+    #![proptest_config(model::cases(4))]
 
     #[test]
     fn an_honest_proof_shows_the_old_root_and_gives_the_new_one(

@@ -9,7 +9,7 @@ use hypha_tree::{Key, LeafRange, RangeError, RangeProof, Root, Tree, ValueHash, 
 use proptest::prelude::*;
 
 use crate::{
-    model::{Leaf, keys, leaves, value_hashes},
+    model::{Leaf, cases, keys, leaves, value_hashes},
     random::{Random, flip},
 };
 
@@ -46,7 +46,7 @@ fn assert_sound(tree: &Tree, from: Key, to: Key, leaves: &[Leaf], proof: &[u8]) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1024))]
+    #![proptest_config(cases(4))]
 
     #[test]
     fn a_range_has_the_leaves_of_the_map_and_no_other_claim_is_accepted(

@@ -4,37 +4,9 @@ use std::num::NonZeroUsize;
 
 use hypha_tree::{Key, ProofError, RangeError, RangeProof, Root, Tree, ValueHash, keccak, verify_range};
 
-use crate::model::Leaf;
+use crate::{forgery::Forgery, model::Leaf};
 
 const ZERO: [u8; 32] = [0; 32];
-
-/// An encoding, part by part, as a forger would put it together.
-#[derive(Clone, Default)]
-struct Forgery {
-    headers: Vec<u16>,
-    foreign: Vec<Leaf>,
-    siblings: Vec<Option<[u8; 32]>>,
-    padding: u8,
-}
-
-impl Forgery {
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for count in [self.headers.len(), self.foreign.len(), self.siblings.len()] {
-            bytes.extend((count as u32).to_be_bytes());
-        }
-        bytes.extend(self.headers.iter().flat_map(|header| header.to_be_bytes()));
-        for (key, value_hash) in &self.foreign {
-            bytes.extend([*key.as_bytes(), *value_hash.as_bytes()].as_flattened());
-        }
-        for eight in self.siblings.chunks(8) {
-            let bits = eight.iter().enumerate().filter(|(_, sibling)| sibling.is_some());
-            bytes.push(bits.fold(self.padding, |byte, (at, _)| byte | 0x80 >> at));
-        }
-        bytes.extend(self.siblings.iter().flatten().flatten());
-        bytes
-    }
-}
 
 fn key(first: u8) -> Key {
     let mut bytes = ZERO;
@@ -60,8 +32,9 @@ fn example() -> Example {
     let forgery = Forgery {
         headers: vec![2 << 14 | 3, 1 << 14 | 3],
         foreign: vec![all[1]],
-        siblings: vec![Some(hash(&all[0])), Some(hash(&all[5]))],
+        bits: vec![true, true],
         padding: 0,
+        hashes: vec![hash(&all[0]), hash(&all[5])],
     };
     let example = Example { root: tree.root(), bounds, leaves: all[2..5].to_vec(), forgery };
     let honest = tree.prove_range(bounds.0, bounds.1, NonZeroUsize::MAX).expect("the bounds are in order");
@@ -138,17 +111,20 @@ fn each_false_terminal_has_its_reason() {
 #[test]
 fn each_false_sibling_has_its_reason() {
     refused(ProofError::SiblingMissing, |example| {
-        example.forgery.siblings.pop();
+        example.forgery.bits.pop();
+        example.forgery.hashes.pop();
     });
-    refused(ProofError::SiblingUnused, |example| example.forgery.siblings.push(None));
-    refused(ProofError::SiblingUnused, |example| example.forgery.siblings.push(Some([1; 32])));
+    refused(ProofError::SiblingUnused, |example| example.forgery.bits.push(false));
+    refused(ProofError::SiblingUnused, |example| {
+        example.forgery.bits.push(true);
+        example.forgery.hashes.push([1; 32]);
+    });
     refused(ProofError::SiblingPadding, |example| example.forgery.padding = 1);
-    refused(ProofError::SiblingIsEmpty { index: 0 }, |example| {
-        example.forgery.siblings[0] = Some(hypha_tree::EMPTY);
-    });
+    refused(ProofError::SiblingIsEmpty { index: 0 }, |example| example.forgery.hashes[0] = hypha_tree::EMPTY);
     let bytes = example().forgery.encode();
     let mut example = example();
-    example.forgery.siblings[1] = None;
+    example.forgery.bits[1] = false;
+    example.forgery.hashes.pop();
     assert!(matches!(example.verify(), Err(RangeError::Proof(ProofError::RootMismatch { .. }))));
     let decoded = RangeProof::decode(&bytes[..bytes.len() - 1]);
     assert!(matches!(decoded, Err(RangeError::Proof(ProofError::ProofLength { .. }))));

@@ -2,9 +2,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    num::NonZeroUsize,
+    ops::Range,
     sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
     },
     thread,
 };
@@ -13,25 +15,44 @@ use hypha_tree::{Key, Root, Touch, Tree, ValueHash, verify};
 
 use crate::{
     model::{self, Leaf},
-    random::Random,
+    random::{Random, flip},
 };
 
-/// Versions that the writer makes.
-const VERSIONS: usize = 400;
 /// Versions that readers may choose from.
 const RECENT: usize = 8;
 /// Threads that read.
 const READERS: usize = 3;
 /// Proofs that each reader makes, at least.
 const PROOFS: usize = 2_000;
-/// Keys there are: so most batches are mostly updates.
-const KEYS: usize = 160;
+
+/// What the writer does.
+struct Work {
+    versions: usize,
+    /// Leaves of a batch.
+    batch: Range<usize>,
+    /// Keys there are: so few that most batches are mostly updates.
+    keys: Vec<Key>,
+}
+
+impl Work {
+    fn new(versions: usize, batch: Range<usize>, keys: usize) -> Self {
+        let mut random = Random::new("keys");
+        let mut keys: Vec<Key> = (0..keys).map(|_| random.key()).collect();
+        keys.extend((0..16).map(|depth| flip(keys[0], 255 - depth)).collect::<Vec<_>>());
+        Self { versions, batch, keys }
+    }
+
+    fn batch(&self, random: &mut Random) -> Vec<Leaf> {
+        let size = self.batch.start + random.below(self.batch.len());
+        (0..size).map(|_| (*random.pick(&self.keys), random.value_hash())).collect()
+    }
+}
 
 /// A version with what a reader must find there.
 #[derive(Clone)]
 struct Published {
     tree: Tree,
-    leaves: BTreeMap<Key, ValueHash>,
+    leaves: Arc<BTreeMap<Key, ValueHash>>,
     root: Root,
 }
 
@@ -39,7 +60,6 @@ struct Published {
 struct Board {
     recent: Mutex<VecDeque<Published>>,
     done: AtomicBool,
-    proofs: AtomicUsize,
 }
 
 impl Board {
@@ -66,21 +86,17 @@ impl Drop for Done<'_> {
     }
 }
 
-fn batch(random: &mut Random, keys: &[Key]) -> Vec<Leaf> {
-    (0..=random.below(40)).map(|_| (*random.pick(keys), random.value_hash())).collect()
-}
-
 /// Moves on from the newest version; beside it makes forks of any recent one that nobody else ever sees.
-fn write(board: &Board, keys: &[Key]) {
+fn write(board: &Board, work: &Work) {
     let _done = Done(board);
     let mut random = Random::new("writer");
     let mut newest = board.any(&mut random);
-    for _ in 0..VERSIONS {
-        let abandoned = board.any(&mut random).tree.with(batch(&mut random, keys));
-        let leaves = batch(&mut random, keys);
+    for _ in 0..work.versions {
+        let abandoned = board.any(&mut random).tree.with(work.batch(&mut random));
+        let leaves = work.batch(&mut random);
         newest.tree = newest.tree.with(leaves.iter().copied());
         drop(abandoned);
-        newest.leaves.extend(leaves);
+        Arc::make_mut(&mut newest.leaves).extend(leaves);
         newest.root = model::root(&newest.leaves);
         assert_eq!(newest.tree.root(), newest.root);
         board.publish(newest.clone());
@@ -98,7 +114,6 @@ fn read(board: &Board, keys: &[Key], reader: usize) {
             proofs += 1;
         }
     }
-    board.proofs.fetch_add(proofs, Ordering::SeqCst);
 }
 
 fn check(version: &Published, random: &mut Random, keys: &[Key]) {
@@ -112,23 +127,25 @@ fn check(version: &Published, random: &mut Random, keys: &[Key]) {
     assert_eq!(verify(version.root, &touches, &proof).map(|step| step.new), Ok(version.root));
 }
 
-#[test]
-fn readers_prove_at_their_versions_while_the_writer_forks_and_drops() {
-    let mut random = Random::new("keys");
-    let mut keys: Vec<Key> = (0..KEYS).map(|_| random.key()).collect();
-    keys.extend((0..16).map(|depth| crate::random::flip(keys[0], 255 - depth)).collect::<Vec<_>>());
-    let first = Published { tree: Tree::new(), leaves: BTreeMap::new(), root: Root::EMPTY };
-    let board = Board {
-        recent: Mutex::new(VecDeque::from([first])),
-        done: AtomicBool::new(false),
-        proofs: AtomicUsize::new(0),
-    };
+fn write_and_read(tree: Tree, work: &Work) {
+    let first = Published { tree, leaves: Arc::default(), root: Root::EMPTY };
+    let board = Board { recent: Mutex::new(VecDeque::from([first])), done: AtomicBool::new(false) };
     thread::scope(|scope| {
         for reader in 0..READERS {
-            let (board, keys) = (&board, &keys);
+            let (board, keys) = (&board, &work.keys);
             scope.spawn(move || read(board, keys, reader));
         }
-        write(&board, &keys);
+        write(&board, work);
     });
-    assert!(board.proofs.into_inner() >= READERS * PROOFS);
+}
+
+#[test]
+fn readers_prove_at_their_versions_while_the_writer_forks_and_drops() {
+    write_and_read(Tree::new(), &Work::new(400, 1..41, 160));
+}
+
+#[test]
+fn readers_prove_at_their_versions_while_four_threads_make_the_next() {
+    let threads = NonZeroUsize::new(4).expect("four are not zero");
+    write_and_read(Tree::with_threads(threads), &Work::new(60, 600..2_000, 5_000));
 }

@@ -6,7 +6,7 @@ use hypha_tree::{EMPTY, Key, Multiproof, Root, Touch, Tree, ValueHash, keccak, v
 use serde_json::Value;
 
 use crate::{
-    attacks::Forgery,
+    forgery::Forgery,
     model::{Leaf, honest_touches, written},
     random::{Random, flip},
     vectors::{hash, key, refusal, tree},
