@@ -27,7 +27,7 @@ const PLACES_PER_TASK: usize = 4;
 /// A batch of fewer keys is not worth a second thread.
 const FEWEST_KEYS_TO_SHARE: usize = 512;
 
-/// Leaves in strictly ascending order of key.
+/// Leaves in strictly ascending order of key, fewer than 2^32.
 pub(crate) type Batch<'batch> = &'batch [(Key, ValueHash)];
 
 /// A subtree: the link to its top, and its hash.
@@ -56,9 +56,8 @@ pub(crate) fn apply(
     main: &mut Worker,
     workers: &mut [Worker],
 ) -> Applied {
-    let keys = u32::try_from(batch.len()).expect("more keys than a tree can hold leaves");
     main.tops.push(top);
-    let start = vec![Job { place: Place::Top(0), link: top.link, from: 0, to: keys }];
+    let start = vec![Job { place: Place::Top(0), link: top.link, from: 0, to: batch.len() as u32 }];
     let tasks = batch.len().div_ceil(TASK_KEYS);
     let enough = if batch.len() < FEWEST_KEYS_TO_SHARE { usize::MAX } else { tasks * PLACES_PER_TASK };
     let (depth, jobs) = main.descend(nodes, batch, 0, start, enough);
@@ -100,7 +99,8 @@ fn run_tasks(
         let mut workers = workers.iter_mut().take(tasks.len());
         let here = workers.next();
         for worker in workers {
-            scope.spawn(|| work(worker));
+            // When there can be no thread for it, the others do its work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || work(worker));
         }
         here.map(work);
     });

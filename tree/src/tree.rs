@@ -1,7 +1,7 @@
 //! The tree: versions that share all that did not change.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
 
 use crate::{
     Key, Root, ValueHash,
@@ -107,14 +107,13 @@ impl Tree {
     }
 
     /// The next version: each leaf inserted, or updated when its key is there already. Of several leaves with one
-    /// key the last counts. Without a leaf it is this version again. No key and no value hash may be zero: no verifier
-    /// and no snapshot accepts one.
+    /// key the last counts. Without a leaf it is this version again. No verifier and no snapshot accepts a zero.
     ///
     /// Waits while another thread makes a version that shares nodes with this one.
     ///
     /// # Panics
-    /// When all versions that share nodes have 2^31 leaves or internal nodes together, which take 150 GB each. After a
-    /// panic no further version can be made from these; they can be read.
+    /// When a key or a value hash is zero; when memory runs out; and when all versions that share nodes have 2^31 leaves or
+    /// internal nodes together, which take 150 GB each. No version changes by that, and others can be made afterwards.
     pub fn with(&self, leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Self {
         let batch = sorted(leaves);
         if batch.is_empty() {
@@ -136,7 +135,7 @@ impl Tree {
     }
 
     /// Bytes of the nodes of all versions that share nodes with this one and are held, and of those let go since the last
-    /// one was made. Waits and panics as [`Tree::with`] does.
+    /// one was made. Waits as [`Tree::with`] does.
     pub fn allocated_bytes(&self) -> usize {
         let writer = self.version.arena.writer();
         let workers = std::iter::once(&writer.main).chain(&writer.workers);
@@ -193,10 +192,15 @@ impl Drop for Version {
 }
 
 impl Arena {
-    fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
-        self.writer
-            .lock()
-            .expect("a panic in a batch ends the writing of this tree: what it left is half made")
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(|poisoned| {
+            // A batch panicked, for want of memory most likely. No version leads to what it had begun to make.
+            let mut writer = poisoned.into_inner();
+            let Writer { main, workers, .. } = &mut *writer;
+            std::iter::once(main).chain(workers).for_each(Worker::forget);
+            self.writer.clear_poison();
+            writer
+        })
     }
 
     /// Makes a version from another one.
@@ -230,9 +234,13 @@ fn bytes(changes: &Changes) -> usize {
 /// Sorts numbers by the start of their keys, which nearly always decides: the leaves themselves are moved only once.
 fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, ValueHash)> {
     let leaves: Vec<_> = leaves.into_iter().collect();
-    debug_assert!(leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()));
+    assert!(
+        leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()),
+        "no key and no value hash is zero"
+    );
+    let count = u32::try_from(leaves.len()).expect("more keys than a tree can hold leaves");
     let mut order: Vec<(u64, u32)> =
-        leaves.iter().zip(0..).map(|((key, _), number)| (key.first_word(), number)).collect();
+        leaves.iter().zip(0..count).map(|((key, _), number)| (key.first_word(), number)).collect();
     order.sort_unstable_by(|(word, number), (other_word, other_number)| {
         let whole = || leaves[*number as usize].0.cmp(&leaves[*other_number as usize].0);
         word.cmp(other_word).then_with(whole).then(number.cmp(other_number))
@@ -349,5 +357,39 @@ impl Iterator for Leaves<'_> {
                 View::Internal { left, right } => self.ahead.extend([right, left]),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn leaf(number: u8) -> (Key, ValueHash) {
+        (Key::from([number; 32]), ValueHash::from([number; 32]))
+    }
+
+    #[test]
+    fn a_batch_that_panicked_does_not_spoil_the_next_one() {
+        let tree = Tree::new().with((1..100).map(leaf));
+        let broken = catch_unwind(AssertUnwindSafe(|| {
+            let mut writer = tree.version.arena.writer();
+            let Writer { main, workers, .. } = &mut *writer;
+            let batch: Vec<_> = (100..200).map(leaf).collect();
+            apply(&tree.version.arena.nodes, tree.version.top, &batch, main, workers);
+            main.tops.push(tree.version.top);
+            panic!("in the middle of a batch");
+        }));
+        assert!(broken.is_err());
+        let next = tree.with((100..200).map(leaf));
+        assert_eq!(next.root(), Tree::new().with((1..200).map(leaf)).root());
+        assert_eq!(tree.root(), Tree::new().with((1..100).map(leaf)).root());
+    }
+
+    #[test]
+    #[should_panic(expected = "no key and no value hash is zero")]
+    fn a_zero_key_is_refused() {
+        let _ = Tree::new().with([(Key::from([0; 32]), ValueHash::from([1; 32]))]);
     }
 }

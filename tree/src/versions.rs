@@ -7,9 +7,11 @@
 //!   oldest version all that its child no longer leads to;
 //! - a version with several children stays until all but one of them are gone.
 //!
-//! So the cost of letting a version go is in proportion to what its batch changed, never to the tree's size.
+//! So the cost of letting a version go is in proportion to what its batch changed; only of one that was held while many
+//! others went, it is in proportion to all that they changed.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::arena::Link;
 
@@ -31,7 +33,7 @@ struct Record {
     children: Vec<Id>,
     changes: Changes,
     /// What was born in versions that have become part of this one; empty unless an older version is still held.
-    inherited: HashSet<Link>,
+    inherited: HashSet<Link, BuildHasherDefault<LinkHasher>>,
     /// Whether somebody can still read it.
     held: bool,
 }
@@ -88,7 +90,7 @@ impl Versions {
         let Some(parent) = record.parent else {
             // The oldest version owns all that it leads to. It goes with the whole arena, so it needs no lists.
             heir.changes = Changes::default();
-            heir.inherited = HashSet::new();
+            heir.inherited = HashSet::default();
             died.into_iter().for_each(free);
             return;
         };
@@ -121,5 +123,26 @@ impl Versions {
 
     fn take(&mut self, id: Id) -> Record {
         self.records.remove(&id).expect("as above")
+    }
+}
+
+/// Links are numbers that nobody outside chooses, so one multiplication spreads them well enough.
+#[derive(Default)]
+struct LinkHasher(u64);
+
+impl Hasher for LinkHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        /// 2^64 divided by the golden ratio.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(SPREAD);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its place from the low bits, the product is best in the high ones.
+        self.0.rotate_left(32)
     }
 }

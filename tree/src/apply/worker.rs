@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     pub(super) inserted: usize,
     pub(super) hashes: u64,
     /// The subtrees of the task: the old ones, and in the end the new ones.
-    pub(super) tops: Vec<Top>,
+    pub(crate) tops: Vec<Top>,
     /// New nodes, level by level from the top.
     staged: Vec<Staged>,
     /// The number of the first staged node of each level.
@@ -71,6 +71,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// Forgets what a batch that did not come to its end has left. Slots that it had taken stay unused.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { spare: std::mem::take(&mut self.spare), ..Self::default() };
+    }
+
     /// Makes new subtrees of some at `depth`. Gives them in the order of the jobs.
     pub(super) fn run(
         &mut self,

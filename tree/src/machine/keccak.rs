@@ -63,7 +63,7 @@ const PORTABLE: Kernel = Kernel { name: "portable", hash: portable };
 pub(crate) fn kernel() -> Kernel {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2") {
             return AVX512;
         }
         if is_x86_feature_detected!("avx2") {
@@ -221,7 +221,8 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         {
             kernels.extend(is_x86_feature_detected!("avx2").then_some(AVX2));
-            kernels.extend(is_x86_feature_detected!("avx512f").then_some(AVX512));
+            let both = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2");
+            kernels.extend(both.then_some(AVX512));
         }
         #[cfg(target_arch = "aarch64")]
         kernels.extend(is_aarch64_feature_detected!("neon").then_some(NEON));
