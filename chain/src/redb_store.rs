@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::ports::{Change, Row, Store};
 
 /// Bytes of the file that stay in memory. What is read again and again is far less; a table that is read once from end to end,
-/// as a snapshot is, must not push out what its reader builds from it.
+/// as batches are at a start, must not push out what its reader builds from it.
 const CACHE: usize = 64 << 20;
 
 /// Ordered tables in one file. A second process that opens it is refused.

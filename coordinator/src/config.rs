@@ -7,13 +7,16 @@ use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfi
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
+use crate::store::snapshots::with_suffix;
+
 /// Everything that the coordinator is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoordinatorConfig {
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// The store's file.
+    /// The store's file. The tree's snapshot lies beside it, in a file whose name has `.snapshot` at its end: it may be deleted
+    /// while the coordinator is down, and need not be in a backup.
     pub store: PathBuf,
     /// The sequencer's key.
     pub key: KeyConfig,
@@ -68,11 +71,12 @@ pub struct LimitsConfig {
     pub body_bytes: usize,
     /// Rows in a page of a listing.
     pub page: usize,
-    /// Versions of the tree in memory, and so how far back proofs can be made.
+    /// Versions of the tree in memory, and so how far back proofs can be made. The snapshot is taken of the oldest: a start puts
+    /// as many batches on top of it, besides those up to the next snapshot.
     pub versions: usize,
     /// Bytes of memory that versions before the newest may take; the oldest final ones go first.
     pub version_bytes: usize,
-    /// Fewest batches from one snapshot of the tree to the next: what a start has to put on top of the snapshot.
+    /// Fewest batches from one snapshot of the tree to the next.
     pub snapshot_batches: usize,
     /// Fewest leaves written from one snapshot to the next, in percent of the leaves: a snapshot writes them all, 64 bytes each,
     /// so with 10 it adds no more than 640 bytes for each leaf that batches wrote. With 0 only batches count.
@@ -117,6 +121,9 @@ pub enum ConfigError {
     },
 }
 
+/// What the snapshot's file has at the end of its name, besides the store's.
+const SNAPSHOT_SUFFIX: &str = ".snapshot";
+
 /// Bytes that a batch must be able to hold: one largest transfer (16 inputs, 16 outputs, 16 signatures).
 const LARGEST_OPERATION: usize = 8_192;
 
@@ -124,6 +131,11 @@ const LARGEST_OPERATION: usize = 8_192;
 const MAX_OPERATION_KEYS: usize = 2 * MAX_INPUTS + MAX_OUTPUTS;
 
 impl CoordinatorConfig {
+    /// The file of the tree's snapshot.
+    pub fn snapshot(&self) -> PathBuf {
+        with_suffix(&self.store, SNAPSHOT_SUFFIX)
+    }
+
     /// Checks what the types do not.
     ///
     /// # Errors
@@ -159,5 +171,19 @@ fn range(field: &'static str, actual: usize, least: usize, most: usize) -> Resul
         Ok(())
     } else {
         Err(ConfigError::Range { field, expected: format!("{least} to {most}"), actual })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_snapshot_lies_beside_the_store_under_its_whole_name() {
+        for (store, snapshot) in [("a/b.redb", "a/b.redb.snapshot"), ("store", "store.snapshot")] {
+            assert_eq!(with_suffix(Path::new(store), SNAPSHOT_SUFFIX), Path::new(snapshot));
+        }
     }
 }

@@ -10,6 +10,7 @@ use hypha_protocol::signing::hub_domain;
 
 use crate::config::{BatchConfig, LimitsConfig};
 use crate::store::Ledger;
+use crate::store::snapshots::SnapshotFile;
 
 /// A chain and how it is configured.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Link {
 pub struct Context {
     /// Store and memory.
     pub ledger: Ledger,
+    /// Where the snapshot lies.
+    pub(crate) snapshot: SnapshotFile,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The hub.

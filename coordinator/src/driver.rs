@@ -121,8 +121,9 @@ pub(crate) async fn snapshots(
 ) -> Result<(), CoordinatorError> {
     let mut written = context.ledger.sequence();
     let rounds = async {
+        let mut tried = 0;
         while !shutdown.is_cancelled() {
-            snapshot::snapshot(&context, &shutdown).await?;
+            tried = snapshot::snapshot(&context, &shutdown, tried).await?;
             tokio::select! {
                 _ = written.changed() => {}
                 () = shutdown.cancelled() => {}
@@ -131,8 +132,8 @@ pub(crate) async fn snapshots(
         Ok(())
     };
     match rounds.await {
-        Err(CoordinatorError::Ledger(LedgerError::Halted(_) | LedgerError::ShuttingDown)) => Ok(()),
-        outcome => outcome,
+        Err(LedgerError::ShuttingDown) => Ok(()),
+        outcome => Ok(outcome?),
     }
 }
 

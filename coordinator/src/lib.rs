@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api;
+mod blocking;
 pub mod config;
 pub mod context;
 mod driver;

@@ -41,7 +41,7 @@ pub(crate) fn followed(chain_id: u64, is_followed: bool) {
     gauge!("hypha_spoke_followed", "chain" => chain_id.to_string()).set(value);
 }
 
-/// A snapshot of the tree at this index counts: bytes of its leaves, and how many milliseconds it took.
+/// A snapshot of the tree at this index is on disk: bytes of its file, and how many milliseconds it took.
 pub(crate) fn snapshot(index: u64, bytes: u64, milliseconds: u64) {
     snapshot_index(index);
     #[allow(clippy::cast_precision_loss)] // For showing; no disk holds 2^52 bytes.
@@ -50,10 +50,15 @@ pub(crate) fn snapshot(index: u64, bytes: u64, milliseconds: u64) {
     histogram!("hypha_snapshot_seconds").record(milliseconds as f64 / 1_000.0);
 }
 
-/// The index of the snapshot that counts, 0 when there is none.
+/// The index of the snapshot on disk, 0 when there is none.
 pub(crate) fn snapshot_index(index: u64) {
     #[allow(clippy::cast_precision_loss)] // For showing; indexes are far below 2^52.
     gauge!("hypha_snapshot_index").set(index as f64);
+}
+
+/// The disk did not take a snapshot.
+pub(crate) fn snapshot_failed() {
+    counter!("hypha_snapshot_failures_total").increment(1);
 }
 
 /// A start found a snapshot that does not hold, and built the tree from all batches.

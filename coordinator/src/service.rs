@@ -1,5 +1,6 @@
 //! Puts the coordinator together and runs it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
+use crate::blocking::blocking;
 use crate::config::{BatchConfig, ConfigError, CoordinatorConfig, LimitsConfig};
 use crate::context::{Context, Link, is_hub, separator};
 use crate::driver;
@@ -22,6 +24,7 @@ use crate::error::CoordinatorError;
 use crate::pipeline::admit::{self, Desk};
 use crate::state::Keep;
 use crate::store::load::{is_new_chain, load};
+use crate::store::snapshots::SnapshotFile;
 use crate::store::{IdentityRecord, Ledger, LedgerError};
 
 /// Pause between attempts to reach the hub at start.
@@ -35,6 +38,8 @@ const SUBMIT_TABLES: SubmitTables =
 pub struct Ports {
     /// The disk.
     pub store: Arc<dyn Store>,
+    /// The file of the tree's snapshot, in a folder that is there. It belongs to this store.
+    pub snapshot: PathBuf,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Each chain with its configuration; exactly one is the hub.
@@ -133,14 +138,16 @@ async fn context(
     let (hub_id, verifier) = (hub.config.chain_id, hub.config.verifier);
     let ids: Vec<u64> = ports.chains.iter().map(|(config, _)| config.chain_id).collect();
     let (store, keep) = (ports.store.clone(), Keep::from(&limits));
-    let loading = tokio::task::spawn_blocking(move || load(store.as_ref(), hub_id, verifier, &ids, keep));
-    let state = loading.await.map_err(|_| CoordinatorError::ShuttingDown)??;
+    let snapshot = SnapshotFile::at(ports.snapshot.clone());
+    let file = snapshot.clone();
+    let state = blocking(move || load(store.as_ref(), &file, hub_id, verifier, &ids, keep)).await??;
     if let Some(guard) = &state.guard {
         tracing::error!(reason = guard.reason, "the guard is set: nothing is written");
     }
     tracing::info!(index = state.head().index, root = %state.head().root, "state rebuilt");
     Ok(Context {
         ledger: Ledger::new(ports.store.clone(), state),
+        snapshot,
         clock: ports.clock.clone(),
         hub,
         spokes,
@@ -198,8 +205,7 @@ pub(crate) async fn check_identity(ledger: &Ledger, link: &Link) -> Result<(), C
     }
     let record = IdentityRecord { chain_id, genesis, verifier: link.config.verifier.to_string() };
     let (store, found) = (ledger.store().clone(), record.clone());
-    let is_new = tokio::task::spawn_blocking(move || is_new_chain(store.as_ref(), &found)).await;
-    if is_new.map_err(|_| CoordinatorError::ShuttingDown)?? {
+    if blocking(move || is_new_chain(store.as_ref(), &found)).await?? {
         ledger
             .update(|_, update| {
                 update.identity(&record);
@@ -226,7 +232,7 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
     let listener =
         TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
     let store = Arc::new(RedbStore::open(&config.store)?);
-    let ports = Ports { store, clock: Arc::new(SystemClock), chains, signer };
+    let ports = Ports { store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
     let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {
         Err(CoordinatorError::ShuttingDown) if shutdown.is_cancelled() => return Ok(()),
         started => started?,

@@ -14,7 +14,7 @@ use hypha_tree::{Root, Touch, Tree};
 
 use crate::config::LimitsConfig;
 use crate::notes::Notes;
-use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord, Slot};
+use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord};
 
 /// The tree after one batch.
 #[derive(Clone)]
@@ -48,15 +48,13 @@ impl Version {
     }
 }
 
-/// The snapshot on disk that counts, or the first version where there is none.
+/// The snapshot on disk, or the first version where there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct SnapshotMark {
     /// Its index.
     pub index: u64,
     /// [`Version::written`] of its version.
     pub written: u64,
-    /// Where it lies.
-    pub slot: Slot,
 }
 
 /// How much of the tree's past is kept.
@@ -159,10 +157,10 @@ pub struct State {
 }
 
 impl State {
-    /// The state before the first operation, but for the tree: that is of the snapshot in this slot, or the empty one.
-    pub(crate) fn new(base: Version, slot: Slot, keep: Keep) -> Self {
+    /// The state before the first operation, but for the tree: that is the snapshot's, or the empty one.
+    pub(crate) fn new(base: Version, keep: Keep) -> Self {
         Self {
-            snapshot: SnapshotMark { index: base.index, written: base.written, slot },
+            snapshot: SnapshotMark { index: base.index, written: base.written },
             replaced_bytes: 0,
             final_index: base.index,
             versions: BTreeMap::from([(base.index, base)]),
@@ -193,6 +191,11 @@ impl State {
             .1
     }
 
+    /// The oldest version that is kept: final on the hub, or the one that this process began with.
+    pub fn oldest(&self) -> &Version {
+        self.versions.first_key_value().expect("as for the newest: one is always left").1
+    }
+
     /// The version with this index, if it is kept.
     pub fn version(&self, index: u64) -> Option<&Version> {
         self.versions.get(&index)
@@ -206,15 +209,6 @@ impl State {
     /// The newest index that is final on the hub.
     pub fn final_index(&self) -> u64 {
         self.final_index
-    }
-
-    /// The newest version that no chain falls back behind: final on the hub, and confirmed by every other chain. The oldest that
-    /// is kept, which is final as well, where a chain is that far behind.
-    pub fn settled(&self) -> &Version {
-        let confirmed = self.chains.values().map(|view| view.record.confirmed_index);
-        let index = confirmed.fold(self.final_index, u64::min);
-        let settled = self.versions.range(..=index).next_back().or(self.versions.first_key_value());
-        settled.map_or_else(|| self.head(), |(_, version)| version)
     }
 
     /// The newest index that is mined on the hub, as far as this coordinator knows the batch.
@@ -354,7 +348,7 @@ mod tests {
 
     /// A state with versions up to `newest`, of which those up to `last_final` are final, that keeps this much.
     fn state(keep: Keep, newest: u8, last_final: u64) -> State {
-        let mut state = State::new(Version::genesis(B256::ZERO), Slot::A, keep);
+        let mut state = State::new(Version::genesis(B256::ZERO), keep);
         state.final_index = last_final;
         (1..=newest).for_each(|number| grow(&mut state, number));
         state

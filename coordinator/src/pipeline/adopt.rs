@@ -8,6 +8,7 @@ use hypha_protocol::contracts::IRootHub::BatchApplied;
 use hypha_protocol::operations::{Checked, Rules, check_operations, encode_operations};
 use hypha_protocol::status::Status;
 
+use crate::blocking::blocking;
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::state::{Entry, Version};
@@ -28,11 +29,10 @@ pub(super) async fn adopt(
 ) -> Result<(), CoordinatorError> {
     let head = context.ledger.state().head().clone();
     let (old_root, bytes, rules) = (head.root, applied.operations.clone(), context.rules());
-    let replayed = tokio::task::spawn_blocking(move || replay(&head, &bytes, &rules)).await;
+    let replayed = blocking(move || replay(&head, &bytes, &rules)).await?;
     let index = applied.index;
-    let (checked, body, version) = replayed
-        .map_err(|_| CoordinatorError::ShuttingDown)?
-        .map_err(|error| CoordinatorError::HubLog(format!("batch {index} is not valid: {error}")))?;
+    let (checked, body, version) =
+        replayed.map_err(|error| CoordinatorError::HubLog(format!("batch {index} is not valid: {error}")))?;
     if (version.root, version.batch_chain) != (applied.root, applied.batchChain) {
         let (ours, theirs) = (version.root, applied.root);
         return Err(CoordinatorError::HubLog(format!("batch {index} gives {ours}, the hub says {theirs}")));

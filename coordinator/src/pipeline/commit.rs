@@ -12,6 +12,7 @@ use hypha_protocol::operations::{Operation, OperationError, Rules, encode_operat
 use hypha_protocol::status::Status;
 
 use super::rollback::withdraw;
+use crate::blocking::blocking;
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::state::{State, Version};
@@ -27,8 +28,7 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
     let index = batch.index;
     let rules = context.hub_rules(context.ledger.state().hub_time);
     let members = operations.clone();
-    let built = tokio::task::spawn_blocking(move || build(&head, &members, &rules)).await;
-    match built.map_err(|_| CoordinatorError::ShuttingDown)? {
+    match blocking(move || build(&head, &members, &rules)).await? {
         Ok((body, _)) if operations.len() > 1 && weight(&body) > context.batch.max_calldata_bytes => {
             shrink(context, index, operations.len()).await?;
             Ok(None)

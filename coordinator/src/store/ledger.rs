@@ -7,6 +7,7 @@ use hypha_chain::ports::{Change, Store};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::Update;
+use crate::blocking::blocking;
 use crate::metrics;
 use crate::state::State;
 
@@ -113,21 +114,9 @@ impl Ledger {
         Ok(outcome)
     }
 
-    /// Makes changes that memory need not know of, in turn with the updates: the turn goes to whoever waits longest, so that a
-    /// long row of these holds an update up for no more than one of them. Blocks, so never on a thread of the runtime.
-    ///
-    /// # Errors
-    /// That the store did not take it, or that the guard is set.
-    pub(crate) fn write_aside(&self, changes: Vec<Change>) -> Result<(), LedgerError> {
-        let _turn = self.turn.blocking_lock();
-        refuse_if_halted(&self.state())?;
-        Ok(self.store.write(changes)?)
-    }
-
     async fn write(&self, changes: Vec<Change>) -> Result<(), LedgerError> {
         let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.write(changes)).await;
-        Ok(written.map_err(|_| LedgerError::ShuttingDown)??)
+        Ok(blocking(move || store.write(changes)).await??)
     }
 
     fn apply(&self, update: Update) {
@@ -160,29 +149,5 @@ fn refuse_if_halted(state: &State) -> Result<(), LedgerError> {
     match &state.guard {
         Some(guard) => Err(LedgerError::Halted(guard.reason.clone())),
         None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloy::primitives::B256;
-    use hypha_chain::MemoryStore;
-
-    use super::*;
-    use crate::state::{Keep, Version};
-    use crate::store::{Guard, Slot};
-
-    #[test]
-    fn nothing_is_written_aside_once_the_guard_is_set() {
-        let keep = Keep { versions: 1, bytes: 0 };
-        let state = State::new(Version::genesis(B256::ZERO), Slot::A, keep);
-        let ledger = Ledger::new(Arc::new(MemoryStore::new()), state);
-        let change = |key: u8| vec![Change::Put { table: "table", key: vec![key], value: vec![key] }];
-        ledger.write_aside(change(1)).unwrap();
-        ledger.observe(|state| state.guard = Some(Guard { reason: "test".to_owned(), at: 0 }));
-        assert!(
-            matches!(ledger.write_aside(change(2)), Err(LedgerError::Halted(reason)) if reason == "test")
-        );
-        assert_eq!(ledger.store().scan("table", &[], 10).unwrap(), [(vec![1], vec![1])]);
     }
 }

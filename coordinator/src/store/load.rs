@@ -10,11 +10,10 @@ use hypha_protocol::status::Status;
 use hypha_tree::Root;
 
 use super::queries::{self, parse};
-use super::snapshots::{self, OpenError};
+use super::snapshots::{OpenError, SnapshotFile};
 use super::tables::{self, number_of};
 use super::{
     BatchRecord, BatchState, ChainRecord, Guard, IdentityRecord, JournalRecord, LedgerError, ProgressRecord,
-    Slot,
 };
 use crate::metrics;
 use crate::state::{ChainView, Entry, Keep, State, Version};
@@ -71,6 +70,7 @@ impl From<hypha_chain::error::StoreError> for LoadError {
 /// Reads everything. The tree's versions begin with that of the snapshot.
 pub(crate) fn load(
     store: &dyn Store,
+    snapshot: &SnapshotFile,
     hub_chain_id: u64,
     hub: Address,
     chains: &[u64],
@@ -78,8 +78,7 @@ pub(crate) fn load(
 ) -> Result<State, LoadError> {
     let genesis = Version::genesis(genesis_batch_chain(hub_chain_id, hub));
     let begin = Tip::of(&genesis);
-    let (slot, base) = open_snapshot(store)?.unwrap_or((Slot::default(), genesis));
-    let mut state = State::new(base, slot, keep);
+    let mut state = State::new(open_snapshot(store, snapshot)?.unwrap_or(genesis), keep);
     state.guard = guard(store)?;
     state.next_number = next(store, tables::JOURNAL)?;
     state.next_sequence = next(store, tables::EVENTS)?;
@@ -93,14 +92,14 @@ pub(crate) fn load(
     Ok(state)
 }
 
-/// The snapshot's version. A damaged snapshot counts as none, and is told; the disk's own errors are errors.
-fn open_snapshot(store: &dyn Store) -> Result<Option<(Slot, Version)>, LoadError> {
-    match snapshots::open(store) {
+/// The snapshot's version. A damaged snapshot counts as none, and is told; the store's own errors are errors.
+fn open_snapshot(store: &dyn Store, snapshot: &SnapshotFile) -> Result<Option<Version>, LoadError> {
+    match snapshot.open(store) {
         Ok(opened) => {
-            metrics::snapshot_index(opened.as_ref().map_or(0, |(_, version)| version.index));
+            metrics::snapshot_index(opened.as_ref().map_or(0, |version| version.index));
             Ok(opened)
         }
-        Err(OpenError::Ledger(error @ LedgerError::Store(_))) => Err(error.into()),
+        Err(OpenError::Ledger(error)) => Err(error.into()),
         Err(damage) => {
             tracing::warn!(%damage, "the snapshot is damaged: the tree is built again from all batches");
             metrics::snapshot_damaged();

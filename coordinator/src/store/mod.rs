@@ -16,5 +16,30 @@ pub use records::{
     BatchBody, BatchRecord, BatchState, ChainRecord, EventRecord, IdentityRecord, JournalRecord, Milestone,
     ProgressRecord, Rejection,
 };
-pub use snapshots::{Slot, SnapshotRecord};
 pub use update::{Extension, Update};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use alloy::primitives::B256;
+
+    use super::{BatchRecord, BatchState};
+    use crate::state::Version;
+
+    /// The record of the batch that gave this version.
+    pub(crate) fn batch(version: &Version, state: BatchState) -> BatchRecord {
+        BatchRecord {
+            index: version.index,
+            state,
+            members: Vec::new(),
+            old_root: B256::ZERO,
+            root: version.root,
+            batch_chain: version.batch_chain,
+            foreign: false,
+            attempt: 0,
+            batched_at: 0,
+            committed_at: None,
+            delivered: None,
+            final_at: None,
+        }
+    }
+}

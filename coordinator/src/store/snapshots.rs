@@ -1,76 +1,46 @@
-//! The tree on disk: its leaves in pages, in one of two slots. A row names the slot that counts, so that the other can be
-//! filled piece by piece, and a power cut on the way leaves the one before as it was.
+//! The tree on disk: its leaves, in a file beside the store. The store knows nothing of it and does without it, so nothing that
+//! befalls the file befalls the store.
 
-use alloy::primitives::{B256, Bytes};
-use hypha_chain::ports::{Change, Store};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::B256;
+use hypha_chain::ports::Store;
 use hypha_protocol::ids::word;
-use hypha_tree::{Opening, Pages, SnapshotError, SnapshotHeader, Tree};
-use serde::{Deserialize, Serialize};
+use hypha_tree::{LEAVES_PER_PAGE, Opening, Pages, SnapshotError, SnapshotHeader, Tree};
 
-use super::queries::{self, parse};
-use super::tables::{META, SNAPSHOT_KEY, SNAPSHOTS};
-use super::{BatchState, LedgerError};
+use super::{BatchState, LedgerError, queries};
 use crate::state::Version;
 
-/// Pages in one write, about 1 MiB: what a batch waits for at most when it comes in between.
-const PAGES_PER_WRITE: usize = 4;
+/// What the file begins with: a name and the version of the format.
+const MAGIC: [u8; 16] = *b"hypha tree file1";
+/// Bytes before the pages: name, index, batch chain and the header of the pages.
+const HEAD: usize = 16 + 8 + 32 + SnapshotHeader::LENGTH;
+/// Bytes of a full page: key and value hash of each leaf.
+const PAGE: usize = LEAVES_PER_PAGE * 64;
 
-/// Where a snapshot's pages lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Slot {
-    /// The one that is named when there is no snapshot.
-    #[default]
-    A,
-    /// The one that the first snapshot is written to.
-    B,
-}
-
-impl Slot {
-    /// The slot for the next snapshot.
-    pub fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-
-    fn page_key(self, page: u64) -> Vec<u8> {
-        let prefix = match self {
-            Self::A => b"a",
-            Self::B => b"b",
-        };
-        [prefix.as_slice(), &page.to_be_bytes()].concat()
-    }
-}
-
-/// The snapshot that counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotRecord {
-    /// Where its pages are.
-    pub slot: Slot,
-    /// The index of its root, that of a batch which is final on the hub.
-    pub index: u64,
-    /// The batch chain at that index.
-    pub batch_chain: B256,
-    /// The header that the pages belong to.
-    pub header: Bytes,
-}
-
-impl SnapshotRecord {
-    /// The snapshot of this version.
-    pub fn of(version: &Version, slot: Slot) -> Self {
-        let header = SnapshotHeader::of(&version.tree).encode();
-        Self { slot, index: version.index, batch_chain: version.batch_chain, header: header.into() }
-    }
-}
-
-/// Why there is no tree in a snapshot.
+/// Why there is no tree in a file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    /// The disk, or a row that does not read as what its table holds.
+    /// The ledger's own disk or rows: no fault of the file.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The system gives no file, or ends before its end.
+    #[error("the file cannot be read: {0}")]
+    File(#[from] io::Error),
+    /// It begins with something else.
+    #[error("this is no snapshot of version 1")]
+    UnknownFormat,
+    /// Bytes are missing at its end, or too many.
+    #[error("the file has {actual} bytes, not {expected}")]
+    Length {
+        /// Bytes that the header takes.
+        expected: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The header, or the pages under it.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -82,133 +52,304 @@ pub(crate) enum OpenError {
     },
 }
 
-impl From<hypha_chain::error::StoreError> for OpenError {
-    fn from(error: hypha_chain::error::StoreError) -> Self {
-        Self::Ledger(error.into())
+/// What stands before the pages.
+struct Head {
+    index: u64,
+    batch_chain: B256,
+    header: SnapshotHeader,
+}
+
+impl Head {
+    fn of(version: &Version) -> Self {
+        let header = SnapshotHeader::of(&version.tree);
+        Self { index: version.index, batch_chain: version.batch_chain, header }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let (index, header) = (self.index.to_be_bytes(), self.header.encode());
+        [MAGIC.as_slice(), &index, self.batch_chain.as_slice(), &header].concat()
+    }
+
+    fn read(file: &mut impl Read) -> Result<Self, OpenError> {
+        let (mut magic, mut index, mut chain) = ([0; 16], [0; 8], [0; 32]);
+        let mut header = [0; SnapshotHeader::LENGTH];
+        for field in [magic.as_mut_slice(), &mut index, &mut chain, &mut header] {
+            file.read_exact(field)?;
+        }
+        if magic != MAGIC {
+            return Err(OpenError::UnknownFormat);
+        }
+        let header = SnapshotHeader::decode(&header)?;
+        Ok(Self { index: u64::from_be_bytes(index), batch_chain: chain.into(), header })
+    }
+
+    /// Bytes of the whole file.
+    fn length(&self) -> u64 {
+        self.header.bytes().saturating_add(HEAD as u64)
+    }
+
+    fn root(&self) -> B256 {
+        word(self.header.root())
     }
 }
 
-/// The version that the snapshot holds, checked by its root and by the batch that gave it; `None` when there is no snapshot.
-pub(crate) fn open(store: &dyn Store) -> Result<Option<(Slot, Version)>, OpenError> {
-    let Some(value) = store.get(META, SNAPSHOT_KEY)? else { return Ok(None) };
-    let record: SnapshotRecord = parse(META, &value)?;
-    let SnapshotRecord { slot, index, batch_chain, ref header } = record;
-    let header = SnapshotHeader::decode(header)?;
-    let root = word(header.root());
-    let batch = queries::batch(store, index)?.filter(|batch| batch.state == BatchState::Final);
-    if batch.is_none_or(|batch| (batch.root, batch.batch_chain) != (root, batch_chain)) {
-        return Err(OpenError::Batch { index });
-    }
-    let tree = read(store, slot, header)?;
-    Ok(Some((slot, Version { index, root, batch_chain, written: 0, tree })))
+/// The file that holds the newest snapshot. A new one is written beside it and takes its name once it is durable, so at any
+/// moment the name stands for a whole one.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotFile {
+    path: PathBuf,
 }
 
-/// Reads as many pages as the header says: what lies beyond them is of another snapshot.
-fn read(store: &dyn Store, slot: Slot, header: SnapshotHeader) -> Result<Tree, OpenError> {
-    let mut opening = Opening::new(header);
-    for page in 0..header.pages() {
-        let Some(leaves) = store.get(SNAPSHOTS, &slot.page_key(page))? else { break };
-        opening = opening.page(&leaves)?;
+impl SnapshotFile {
+    /// The file with this name, there or not.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where the next one grows; whatever is left there by a process that was killed is written over.
+    fn unfinished(&self) -> PathBuf {
+        with_suffix(&self.path, ".new")
+    }
+
+    /// Puts this version in place of the one before. Gives the bytes of the file; `None` when `go_on` said no before a page.
+    /// Blocks, so never on a thread of the runtime.
+    ///
+    /// # Errors
+    /// What the system says. The one before is still there then, unless all that failed is to make its successor's name durable.
+    pub(crate) fn write(&self, version: &Version, go_on: impl Fn() -> bool) -> io::Result<Option<u64>> {
+        let outcome = self.replace(version, go_on);
+        if !matches!(outcome, Ok(Some(_))) {
+            // It may not be there at all; and if it stays, the next one is written over it.
+            fs::remove_file(self.unfinished()).ok();
+        }
+        outcome
+    }
+
+    fn replace(&self, version: &Version, go_on: impl Fn() -> bool) -> io::Result<Option<u64>> {
+        let unfinished = self.unfinished();
+        let written = fill(File::create(&unfinished)?, version, go_on)?;
+        if written.is_some() {
+            fs::rename(&unfinished, &self.path)?;
+            File::open(folder(&self.path))?.sync_all()?;
+        }
+        Ok(written)
+    }
+
+    /// The version in the file, checked by its root and by the batch that gave it; `None` when there is no file.
+    ///
+    /// # Errors
+    /// [`OpenError::Ledger`] when the store could not be asked; everything else is damage to the file.
+    pub(crate) fn open(&self, store: &dyn Store) -> Result<Option<Version>, OpenError> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let (actual, head) = (file.metadata()?.len(), Head::read(&mut file)?);
+        let expected = head.length();
+        if expected != actual {
+            return Err(OpenError::Length { expected, actual });
+        }
+        check_batch(store, &head)?;
+        let (index, root, batch_chain) = (head.index, head.root(), head.batch_chain);
+        let tree = read(&mut file, head.header)?;
+        Ok(Some(Version { index, root, batch_chain, written: 0, tree }))
+    }
+}
+
+/// A path with this at the end of its name.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes head and pages and makes them durable. The tree moves on meanwhile, this version stays.
+fn fill(file: File, version: &Version, go_on: impl Fn() -> bool) -> io::Result<Option<u64>> {
+    let (head, mut writer) = (Head::of(version), BufWriter::new(file));
+    writer.write_all(&head.encode())?;
+    for page in Pages::of(&version.tree) {
+        if !go_on() {
+            return Ok(None);
+        }
+        writer.write_all(&page)?;
+    }
+    writer.into_inner()?.sync_all()?;
+    Ok(Some(head.length()))
+}
+
+fn check_batch(store: &dyn Store, head: &Head) -> Result<(), OpenError> {
+    let batch = queries::batch(store, head.index)?.filter(|batch| batch.state == BatchState::Final);
+    let is_its =
+        batch.is_some_and(|batch| (batch.root, batch.batch_chain) == (head.root(), head.batch_chain));
+    if is_its { Ok(()) } else { Err(OpenError::Batch { index: head.index }) }
+}
+
+/// Reads the pages that the header says, one at a time.
+fn read(file: &mut impl Read, header: SnapshotHeader) -> Result<Tree, OpenError> {
+    let (mut opening, mut left, mut page) = (Opening::new(header), header.bytes(), Vec::new());
+    while left > 0 {
+        let length = left.min(PAGE as u64);
+        // At most a page, so nothing is cut short by `as`.
+        page.resize(length as usize, 0);
+        file.read_exact(&mut page)?;
+        opening = opening.page(&page)?;
+        left -= length;
     }
     Ok(opening.finish()?)
 }
 
-/// Fills a slot with the pages of a tree. The tree only grows, so these take the places of all that an older snapshot left there.
-pub(crate) fn fill(
-    tree: &Tree,
-    slot: Slot,
-    mut write: impl FnMut(Vec<Change>) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
-    let put = |(page, value)| Change::Put { table: SNAPSHOTS, key: slot.page_key(page), value };
-    let mut changes = (0..).zip(Pages::of(tree)).map(put);
-    loop {
-        let some: Vec<Change> = changes.by_ref().take(PAGES_PER_WRITE).collect();
-        if some.is_empty() {
-            return Ok(());
-        }
-        write(some)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use hypha_chain::MemoryStore;
-    use hypha_tree::{Key, LEAVES_PER_PAGE, ValueHash, keccak};
+    use hypha_chain::ports::Change;
+    use hypha_tree::{Key, ValueHash, keccak};
+    use tempfile::TempDir;
 
     use super::*;
+    use crate::store::{tables, tests::batch};
 
-    fn tree(leaves: u64) -> Tree {
+    fn version(index: u64, leaves: u64) -> Version {
         let leaf = |number: u64| {
             let bytes = keccak(&number.to_be_bytes());
             (Key::from(bytes), ValueHash::from(bytes))
         };
-        Tree::new().with((0..leaves).map(leaf))
+        let tree = Tree::new().with((0..leaves).map(leaf));
+        let batch_chain = B256::with_last_byte(index as u8);
+        Version { index, root: word(tree.root()), batch_chain, written: 0, tree }
     }
 
-    /// Fills a slot and gives how many changes each write had.
-    fn filled(store: &MemoryStore, tree: &Tree, slot: Slot) -> Vec<usize> {
-        let mut writes = Vec::new();
-        let write = |changes: Vec<Change>| {
-            writes.push(changes.len());
-            Ok(store.write(changes)?)
-        };
-        fill(tree, slot, write).unwrap();
-        writes
+    /// A store with the batch that gave this version.
+    fn store(version: &Version) -> MemoryStore {
+        let store = MemoryStore::new();
+        let batch = batch(version, BatchState::Final);
+        let (key, value) = (version.index.to_be_bytes().to_vec(), serde_json::to_vec(&batch).unwrap());
+        store.write(vec![Change::Put { table: tables::BATCHES, key, value }]).unwrap();
+        store
+    }
+
+    fn file() -> (TempDir, SnapshotFile) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SnapshotFile::at(folder.path().join("store.redb.snapshot"));
+        (folder, file)
+    }
+
+    /// Checks that the file holds this version, and that nothing lies beside it.
+    fn assert_holds(file: &SnapshotFile, version: &Version) {
+        let opened = file.open(&store(version)).unwrap().unwrap();
+        assert_eq!((opened.index, opened.batch_chain), (version.index, version.batch_chain));
+        assert_eq!((opened.root, opened.tree.root()), (version.root, version.tree.root()));
+        assert!(!file.unfinished().exists());
     }
 
     #[test]
-    fn pages_come_in_bounded_writes_and_are_read_back() {
-        let (store, tree) = (MemoryStore::new(), tree(4 * LEAVES_PER_PAGE as u64 + 1));
-        assert_eq!(filled(&store, &tree, Slot::A), [4, 1]);
-        let read = read(&store, Slot::A, SnapshotHeader::of(&tree)).unwrap();
-        assert_eq!(read.root(), tree.root());
-    }
-
-    #[test]
-    fn slots_do_not_touch_each_other() {
-        let (store, large, small) = (MemoryStore::new(), tree(5 * LEAVES_PER_PAGE as u64), tree(10));
-        filled(&store, &large, Slot::A);
-        filled(&store, &small, Slot::B);
-        for (slot, tree) in [(Slot::A, &large), (Slot::B, &small)] {
-            assert_eq!(read(&store, slot, SnapshotHeader::of(tree)).unwrap().root(), tree.root());
+    fn what_is_written_is_read_back_at_every_number_of_pages() {
+        let (page, (_folder, file)) = (LEAVES_PER_PAGE as u64, file());
+        assert!(file.open(&MemoryStore::new()).unwrap().is_none(), "there is no file yet");
+        for (index, leaves) in (1..).zip([0, 1, page - 1, page, page + 1, 3 * page, 2 * page]) {
+            let version = version(index, leaves);
+            let bytes = file.write(&version, || true).unwrap().unwrap();
+            assert_eq!(bytes, fs::metadata(&file.path).unwrap().len());
+            assert_holds(&file, &version);
         }
     }
 
     #[test]
-    fn what_lay_in_the_slot_before_does_not_matter() {
-        let (store, two, three) =
-            (MemoryStore::new(), tree(2 * LEAVES_PER_PAGE as u64), tree(3 * LEAVES_PER_PAGE as u64));
-        for tree in [&two, &three, &two] {
-            filled(&store, tree, Slot::A);
-            assert_eq!(read(&store, Slot::A, SnapshotHeader::of(tree)).unwrap().root(), tree.root());
+    fn one_that_is_stopped_leaves_the_one_before() {
+        let ((_folder, file), before) = (file(), version(1, 10));
+        file.write(&before, || true).unwrap();
+        let pages = Cell::new(0);
+        let two = || pages.replace(pages.get() + 1) < 2;
+        assert_eq!(file.write(&version(2, 3 * LEAVES_PER_PAGE as u64), two).unwrap(), None);
+        assert_eq!(pages.get(), 3, "asked before each page");
+        assert_holds(&file, &before);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_no_snapshot_and_is_written_over() {
+        let ((_folder, file), before) = (file(), version(1, 10));
+        file.write(&before, || true).unwrap();
+        let large = vec![7; 2 * PAGE];
+        fs::write(file.unfinished(), large).unwrap();
+        assert_eq!(file.open(&store(&before)).unwrap().unwrap().root, before.root);
+        let after = version(2, 20);
+        file.write(&after, || true).unwrap();
+        assert_holds(&file, &after);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_one_before() {
+        let ((_folder, file), before) = (file(), version(1, 10));
+        file.write(&before, || true).unwrap();
+        for leaves in [20, 3 * LEAVES_PER_PAGE as u64] {
+            std::os::unix::fs::symlink("/dev/full", file.unfinished()).unwrap();
+            let error = file.write(&version(2, leaves), || true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::StorageFull);
+            assert_holds(&file, &before);
         }
     }
 
     #[test]
-    fn a_slot_that_is_half_written_over_holds_no_snapshot() {
-        let (store, before) = (MemoryStore::new(), tree(5 * LEAVES_PER_PAGE as u64));
-        filled(&store, &before, Slot::A);
-        let after = tree(6 * LEAVES_PER_PAGE as u64);
-        let mut writes = 0;
-        let cut = fill(&after, Slot::A, |changes| {
-            writes += 1;
-            if writes > 1 { Err(LedgerError::ShuttingDown) } else { Ok(store.write(changes)?) }
-        });
-        assert!(matches!(cut, Err(LedgerError::ShuttingDown)));
-        let (expected, actual) = (6, 5);
-        assert!(matches!(
-            read(&store, Slot::A, SnapshotHeader::of(&after)),
-            Err(OpenError::Snapshot(error)) if error == SnapshotError::PagesMissing { expected, actual }
-        ));
-        assert!(matches!(
-            read(&store, Slot::A, SnapshotHeader::of(&before)),
-            Err(OpenError::Snapshot(SnapshotError::NotAscending { .. } | SnapshotError::RootMismatch { .. }))
-        ));
+    fn folders_in_the_way_are_errors() {
+        let ((_folder, file), version) = (file(), version(1, 10));
+        fs::create_dir(file.unfinished()).unwrap();
+        assert!(file.write(&version, || true).is_err());
+        fs::remove_dir(file.unfinished()).unwrap();
+        fs::create_dir(&file.path).unwrap();
+        assert!(file.write(&version, || true).is_err());
+        assert!(!file.unfinished().exists());
+        assert!(matches!(file.open(&store(&version)), Err(OpenError::File(_))));
     }
 
     #[test]
-    fn a_write_that_fails_ends_it() {
-        let failed = |_: Vec<Change>| Err(LedgerError::ShuttingDown);
-        assert!(matches!(fill(&tree(10), Slot::A, failed), Err(LedgerError::ShuttingDown)));
+    fn cut_short_anywhere_or_longer_it_is_refused() {
+        let ((_folder, file), version) = (file(), version(1, LEAVES_PER_PAGE as u64 + 1));
+        let length = file.write(&version, || true).unwrap().unwrap() as usize;
+        let whole = fs::read(&file.path).unwrap();
+        for cut in [0, 1, 15, 16, 24, 56, HEAD - 1, HEAD, HEAD + 63, HEAD + PAGE, length - 64, length - 1] {
+            fs::write(&file.path, &whole[..cut]).unwrap();
+            let refused = file.open(&store(&version)).err();
+            assert!(
+                matches!(refused, Some(OpenError::File(_) | OpenError::Length { .. })),
+                "{cut}: {refused:?}"
+            );
+        }
+        for more in [1, 64, PAGE] {
+            fs::write(&file.path, [whole.as_slice(), &vec![0; more]].concat()).unwrap();
+            let refused = file.open(&store(&version)).err();
+            assert!(matches!(refused, Some(OpenError::Length { .. })), "{more} more: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn with_any_byte_flipped_it_is_refused() {
+        let ((_folder, file), version) = (file(), version(1, 3));
+        file.write(&version, || true).unwrap();
+        let whole = fs::read(&file.path).unwrap();
+        for place in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1;
+            fs::write(&file.path, flipped).unwrap();
+            let refused = file.open(&store(&version)).err().expect("a byte is another");
+            assert!(!matches!(refused, OpenError::Ledger(_)), "{place}: {refused}");
+        }
+    }
+
+    #[test]
+    fn of_another_batch_it_is_refused() {
+        let ((_folder, file), version) = (file(), version(1, 10));
+        file.write(&version, || true).unwrap();
+        let other_root = Version { root: B256::ZERO, ..version.clone() };
+        let other_chain = Version { batch_chain: B256::ZERO, ..version.clone() };
+        let other_index = Version { index: 2, ..version };
+        for other in [other_root, other_chain, other_index] {
+            assert!(matches!(file.open(&store(&other)), Err(OpenError::Batch { index: 1 })));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Names of the tables and the form of their keys. Numbers are big-endian, so that rows are in order of number.
 
-/// One row a chain, the guard and the snapshot: identities that must not change, why the writers stopped, which snapshot counts.
+/// One row a chain and the guard: identities that must not change, why the writers stopped.
 pub(crate) const META: &str = "meta";
 /// Admission number → the operation as it was admitted; never changed.
 pub(crate) const JOURNAL: &str = "journal";
@@ -20,10 +20,6 @@ pub(crate) const CHAINS: &str = "chains";
 pub(crate) const RELAYED: &str = "relayed";
 /// Chain id, index → the hub took home that the spoke applied every index up to and including this one.
 pub(crate) const REPORTED: &str = "reported";
-/// Slot and page → leaves of a snapshot of the tree, as `hypha-tree` writes them: not JSON.
-pub(crate) const SNAPSHOTS: &str = "snapshots";
-/// Key in [`META`] of the row that names the snapshot which counts.
-pub(crate) const SNAPSHOT_KEY: &[u8] = b"snapshot";
 /// Key of the guard in [`META`].
 pub(crate) const GUARD_KEY: &[u8] = b"guard";
 

@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::tables::{self, milestone_key};
 use super::{
     BatchBody, BatchRecord, ChainRecord, EventRecord, Guard, IdentityRecord, JournalRecord, Milestone,
-    ProgressRecord, SnapshotRecord,
+    ProgressRecord,
 };
-use crate::state::{Entry, SnapshotMark, State, Version};
+use crate::state::{Entry, State, Version};
 
 /// A batch on top of the head.
 pub struct Extension {
@@ -32,7 +32,6 @@ enum Effect {
     Retract(Vec<Arc<Operation>>),
     Chain(u64, ChainRecord),
     Guard(Guard),
-    Snapshot(SnapshotMark),
 }
 
 /// Changes that are made together.
@@ -163,13 +162,6 @@ impl Update {
         self.effects.push(Effect::Guard(guard));
     }
 
-    /// All pages of this snapshot are there: from now on it counts. `written` is its version's.
-    pub fn snapshot(&mut self, record: &SnapshotRecord, written: u64) {
-        self.put(tables::META, tables::SNAPSHOT_KEY.to_vec(), record);
-        let SnapshotRecord { index, slot, .. } = *record;
-        self.effects.push(Effect::Snapshot(SnapshotMark { index, slot, written }));
-    }
-
     fn put(&mut self, table: &'static str, key: Vec<u8>, record: &impl Serialize) {
         let value = serde_json::to_vec(record).expect("records have no map with keys that are not text");
         self.changes.push(Change::Put { table, key, value });
@@ -195,7 +187,6 @@ impl Update {
                     }
                 }
                 Effect::Guard(guard) => state.guard = Some(guard),
-                Effect::Snapshot(mark) => state.snapshot = mark,
             }
         }
         state.next_number = self.next_number;

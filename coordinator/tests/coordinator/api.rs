@@ -286,9 +286,7 @@ async fn a_healthy_coordinator_is_ready_and_counts() {
         running.get("/readyz").await,
         (StatusCode::OK, json!({"ready": true, "reasons": [], "warnings": []}))
     );
-    let response = tower::ServiceExt::oneshot(running.router.clone(), get("/metrics")).await.unwrap();
-    let text = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
-    let text = String::from_utf8(text.to_vec()).unwrap();
+    let text = running.get_text("/metrics").await;
     assert!(text.contains("hypha_transfers_total{status=\"finalized\"}"), "{text}");
     running.stop().await.unwrap();
 }

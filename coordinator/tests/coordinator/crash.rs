@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use hypha_chain::ports::{Change, Row, Store};
 use hypha_chain::{MemoryStore, StoreError};
 
-use super::snapshots::eager;
+use super::snapshots::{eager, until_snapshot};
 use super::world::*;
 
 /// A store that takes only so many more writes: the power is cut after the last.
@@ -65,8 +65,8 @@ pub(crate) const ENDLESS: i64 = i64::MAX;
 /// Writes that the journey below takes at least; with this many power cuts every stage is cut before and after each write.
 const LEAST_WRITES: i64 = 20;
 
-/// Issues a note and moves it, over a store that dies after `writes` writes and then lives on. Gives how many writes the whole
-/// took, and the root.
+/// Issues a note and moves it, with a snapshot in between, over a store that dies after `writes` writes and then lives on. Gives
+/// how many writes the whole took, and the root.
 async fn journey(writes: i64) -> (i64, String) {
     let disk = Arc::new(MemoryStore::new());
     let first = note("alice", SPOKE_ID, 100, 1);
@@ -78,13 +78,13 @@ async fn journey(writes: i64) -> (i64, String) {
     if let Ok(running) = world.try_start().await {
         for operation in &operations {
             running.submit(operation).await;
+            let path = format!("/v1/transfers/{}", operation.id());
+            eventually("dead or done", async || {
+                world.turn().await;
+                mortal.is_dead() || running.get(&path).await.1["status"] == "finalized"
+            })
+            .await;
         }
-        eventually("dead or done", async || {
-            world.turn().await;
-            let id = operations[1].id();
-            mortal.is_dead() || running.get(&format!("/v1/transfers/{id}")).await.1["status"] == "finalized"
-        })
-        .await;
         running.stop().await.ok();
     }
     let used = mortal.used();
@@ -98,6 +98,12 @@ async fn journey(writes: i64) -> (i64, String) {
     assert_eq!(world.taken().await.len(), 2, "each batch is on the hub once");
     let (_, page) = running.get("/v1/resources?unspent=true").await;
     assert_eq!(page["resources"].as_array().map(Vec::len), Some(2));
+    until_snapshot(&world, &running, 1).await;
+    running.stop().await.unwrap();
+
+    let running = world.start().await;
+    let reopened = running.service.context().ledger.state().head().root.to_string();
+    assert_eq!(reopened, root, "from the snapshot");
     running.stop().await.unwrap();
     (used, root)
 }

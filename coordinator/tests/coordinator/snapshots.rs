@@ -1,5 +1,8 @@
-//! Snapshots of the tree: a start needs only the batches after one, and what is damaged is refused and built again.
+//! Snapshots of the tree: a start needs only the batches after one, what is damaged is refused and built again, and nothing that
+//! befalls the file befalls the service.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -10,9 +13,13 @@ use serde_json::Value;
 use super::crash::{ENDLESS, Mortal};
 use super::world::*;
 
-/// Takes a snapshot of every batch that all chains have confirmed.
+/// More than the batches of any test here.
+const ALL: usize = 1_000;
+
+/// Takes a snapshot of every version that becomes the oldest: with each batch, of the newest that is final before it.
 pub(crate) fn eager(store: Arc<dyn Store>) -> World {
     let mut world = World::over(store);
+    world.limits.versions = 1;
     world.limits.snapshot_batches = 1;
     world.limits.snapshot_percent = 0;
     world
@@ -26,32 +33,21 @@ async fn issue_all(world: &World, running: &Running, salts: impl IntoIterator<It
     }
 }
 
-/// The row that names the snapshot which counts.
-fn row(store: &dyn Store) -> Option<Value> {
-    store.get("meta", b"snapshot").unwrap().map(|value| serde_json::from_slice(&value).unwrap())
+/// The index that stands in the file.
+fn taken(world: &World) -> Option<u64> {
+    let bytes = fs::read(world.snapshot()).ok()?;
+    bytes.get(16..24)?.try_into().ok().map(u64::from_be_bytes)
 }
 
-fn put_row(store: &dyn Store, value: Vec<u8>) {
-    store.write(vec![Change::Put { table: "meta", key: b"snapshot".to_vec(), value }]).unwrap();
-}
-
-/// The key of the only page of the snapshot that counts.
-fn page_key(store: &dyn Store) -> Vec<u8> {
-    let row = row(store).unwrap();
-    [row["slot"].as_str().unwrap().as_bytes(), &0u64.to_be_bytes()].concat()
-}
-
-/// Whether the snapshot that counts has this index.
-fn is_taken(store: &dyn Store, index: u64) -> bool {
-    row(store).is_some_and(|row| row["index"] == index)
-}
-
-async fn until_snapshot(world: &World, index: u64) {
+/// Waits for the snapshot with this index. Once memory knows of it, it is on disk.
+pub(crate) async fn until_snapshot(world: &World, running: &Running, index: u64) {
+    let context = running.service.context();
     eventually("a snapshot", async || {
         world.turn().await;
-        is_taken(world.store.as_ref(), index)
+        context.ledger.state().snapshot.index == index
     })
     .await;
+    assert_eq!(taken(world), Some(index));
 }
 
 /// Indexes of the versions in memory, each checked against what the hub took.
@@ -67,13 +63,24 @@ async fn kept(world: &World, running: &Running) -> Vec<u64> {
     (0..=newest).filter(|index| state.version(*index).is_some()).collect()
 }
 
-/// A store with three batches and a snapshot of the third, and the world around it.
+/// Indexes of the versions in memory after a start that drops and writes nothing of its own: from the snapshot on, or from the
+/// empty tree where there is none.
+async fn kept_at_start(world: &World) -> Vec<u64> {
+    let mut limits = world.limits.clone();
+    (limits.versions, limits.snapshot_batches) = (ALL, ALL);
+    let running = world.start_with(limits).await;
+    let kept = kept(world, &running).await;
+    running.stop().await.unwrap();
+    kept
+}
+
+/// Three batches and a snapshot of the second, the newest final one when the third came; and the store.
 async fn with_three_batches() -> (World, Arc<MemoryStore>) {
     let disk = Arc::new(MemoryStore::new());
     let world = eager(disk.clone());
     let running = world.start().await;
     issue_all(&world, &running, 1..=3).await;
-    until_snapshot(&world, 3).await;
+    until_snapshot(&world, &running, 2).await;
     running.stop().await.unwrap();
     (world, disk)
 }
@@ -81,21 +88,14 @@ async fn with_three_batches() -> (World, Arc<MemoryStore>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_puts_only_the_batches_after_the_snapshot_on_the_tree() {
     let (mut world, _) = with_three_batches().await;
-    world.limits.snapshot_batches = 1_000;
+    (world.limits.versions, world.limits.snapshot_batches) = (ALL, ALL);
     let running = world.start().await;
-    assert_eq!(kept(&world, &running).await, [3]);
+    assert_eq!(kept(&world, &running).await, [2, 3]);
     issue_all(&world, &running, 4..=5).await;
     running.stop().await.unwrap();
 
     let running = world.start().await;
-    assert_eq!(kept(&world, &running).await, [3, 4, 5]);
-    let key = key_of(&note("alice", HUB_ID, 5, 1));
-    let (status, answer) = running.get(&format!("/v1/proofs/{key}?index=2")).await;
-    assert_eq!((status, answer["code"].as_str()), (StatusCode::NOT_FOUND, Some("index_not_kept")));
-    for path in [format!("/v1/proofs/{key}?index=3"), format!("/v1/proofs/{key}")] {
-        let (status, answer) = running.get(&path).await;
-        assert_eq!((status, &answer["present"]), (StatusCode::OK, &true.into()), "{answer:#}");
-    }
+    assert_eq!(kept(&world, &running).await, [2, 3, 4, 5]);
     let (_, page) = running.get("/v1/resources?unspent=true").await;
     assert_eq!(
         page["resources"].as_array().map(Vec::len),
@@ -108,84 +108,114 @@ async fn a_start_puts_only_the_batches_after_the_snapshot_on_the_tree() {
     running.stop().await.unwrap();
 }
 
-/// Replaces a field of the row.
-fn alter(store: &dyn Store, field: &str, change: impl FnOnce(&Value) -> Value) {
-    let mut row = row(store).unwrap();
-    row[field] = change(&row[field]);
-    put_row(store, row.to_string().into_bytes());
-}
-
-/// Changes the bytes behind a field of the row that is written as hexadecimal digits.
-fn alter_bytes(store: &dyn Store, field: &str, change: impl FnOnce(&mut Vec<u8>)) {
-    alter(store, field, |value| {
-        let mut bytes = alloy::hex::decode(value.as_str().unwrap()).unwrap();
-        change(&mut bytes);
-        alloy::hex::encode_prefixed(bytes).into()
-    });
-}
-
-/// Changes the only page.
-fn alter_page(store: &dyn Store, change: impl FnOnce(&mut Vec<u8>)) {
-    let key = page_key(store);
-    let mut value = store.get("snapshots", &key).unwrap().unwrap();
-    change(&mut value);
-    store.write(vec![Change::Put { table: "snapshots", key, value }]).unwrap();
-}
-
-type Damage = (&'static str, fn(&MemoryStore));
-
-const DAMAGES: [Damage; 16] = [
-    ("row cut short", |store| {
-        let row = row(store).unwrap().to_string();
-        put_row(store, row[..row.len() / 2].to_owned().into_bytes());
-    }),
-    ("row empty", |store| put_row(store, Vec::new())),
-    ("index of another batch", |store| alter(store, "index", |_| 2.into())),
-    ("index of no batch", |store| alter(store, "index", |_| 9.into())),
-    ("another batch chain", |store| alter_bytes(store, "batch_chain", |bytes| bytes[0] ^= 1)),
-    ("the other slot", |store| {
-        alter(store, "slot", |slot| if *slot == "a" { "b".into() } else { "a".into() });
-    }),
-    ("another root in the header", |store| alter_bytes(store, "header", |bytes| bytes[16] ^= 1)),
-    ("a leaf more in the header", |store| alter_bytes(store, "header", |bytes| bytes[55] += 1)),
-    ("a page more in the header", |store| alter_bytes(store, "header", |bytes| bytes[63] += 1)),
-    ("another version in the header", |store| alter_bytes(store, "header", |bytes| bytes[15] += 1)),
-    ("header cut short", |store| alter_bytes(store, "header", |bytes| bytes.truncate(63))),
-    ("page missing", |store| {
-        store.write(vec![Change::Delete { table: "snapshots", key: page_key(store) }]).unwrap();
-    }),
-    ("page cut short", |store| alter_page(store, |page| page.truncate(page.len() - 64))),
-    ("page too long", |store| alter_page(store, |page| page.push(0))),
-    ("another value hash", |store| alter_page(store, |page| *page.last_mut().unwrap() ^= 1)),
-    ("leaves out of order", |store| alter_page(store, |page| page.rotate_left(64))),
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_snapshot_is_refused_and_taken_again() {
-    let (world, disk) = with_three_batches().await;
-    for (what, damage) in DAMAGES {
-        damage(&disk);
-        let running = world.start().await;
-        assert_eq!(kept(&world, &running).await, [0, 1, 2, 3], "{what}: built again from all batches");
-        let context = running.service.context().clone();
-        eventually(what, async || context.ledger.state().snapshot.index == 3).await;
-        drop(context);
-        running.stop().await.unwrap();
-
-        let running = world.start().await;
-        assert_eq!(kept(&world, &running).await, [3], "{what}: the new snapshot holds");
-        running.stop().await.unwrap();
+/// Asks for a proof at every index, and checks that just these have one.
+async fn assert_proved(running: &Running, newest: u64, kept: &[u64]) {
+    let key = key_of(&note("alice", HUB_ID, 5, 1));
+    for index in 0..=newest {
+        let (status, answer) = running.get(&format!("/v1/proofs/{key}?index={index}")).await;
+        if kept.contains(&index) {
+            assert_eq!((status, &answer["present"]), (StatusCode::OK, &true.into()), "{index}: {answer:#}");
+        } else {
+            let code = answer["code"].as_str();
+            assert_eq!((status, code), (StatusCode::NOT_FOUND, Some("index_not_kept")), "{index}");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_row_a_snapshot_does_not_count() {
-    let (world, disk) = with_three_batches().await;
-    disk.write(vec![Change::Delete { table: "meta", key: b"snapshot".to_vec() }]).unwrap();
+async fn after_a_restart_every_version_that_was_kept_can_be_proved_against() {
+    let mut world = eager(Arc::new(MemoryStore::new()));
+    world.limits.versions = 3;
     let running = world.start().await;
-    assert_eq!(kept(&world, &running).await, [0, 1, 2, 3]);
-    eventually("a new snapshot", async || is_taken(disk.as_ref(), 3)).await;
+    issue_all(&world, &running, 1..=6).await;
+    until_snapshot(&world, &running, 4).await;
+    assert_proved(&running, 6, &[4, 5, 6]).await;
     running.stop().await.unwrap();
+
+    world.limits.snapshot_batches = ALL;
+    let running = world.start().await;
+    assert_eq!(kept(&world, &running).await, [4, 5, 6]);
+    assert_proved(&running, 6, &[4, 5, 6]).await;
+    issue_all(&world, &running, 7..=8).await;
+    running.stop().await.unwrap();
+
+    let running = world.start().await;
+    assert_eq!(taken(&world), Some(4), "a snapshot from below the window");
+    assert_proved(&running, 8, &[6, 7, 8]).await;
+    running.stop().await.unwrap();
+}
+
+/// Changes the bytes of the file.
+fn alter(world: &World, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(world.snapshot()).unwrap();
+    change(&mut bytes);
+    fs::write(world.snapshot(), bytes).unwrap();
+}
+
+/// Where the parts of the file begin.
+const INDEX: usize = 16;
+const BATCH_CHAIN: usize = 24;
+const HEADER: usize = 56;
+const LEAVES: usize = 120;
+
+type Damage = (&'static str, fn(&mut Vec<u8>));
+
+const DAMAGES: [Damage; 18] = [
+    ("empty", |bytes| bytes.clear()),
+    ("name cut short", |bytes| bytes.truncate(INDEX - 1)),
+    ("head cut short", |bytes| bytes.truncate(BATCH_CHAIN + 3)),
+    ("no leaves", |bytes| bytes.truncate(LEAVES)),
+    ("a leaf missing", |bytes| bytes.truncate(bytes.len() - 64)),
+    ("a byte missing", |bytes| bytes.truncate(bytes.len() - 1)),
+    ("a byte more", |bytes| bytes.push(0)),
+    ("another version of the file", |bytes| bytes[INDEX - 1] ^= 1),
+    ("index of another batch", |bytes| bytes[BATCH_CHAIN - 1] = 1),
+    ("index of no batch", |bytes| bytes[BATCH_CHAIN - 1] = 9),
+    ("another batch chain", |bytes| bytes[BATCH_CHAIN] ^= 1),
+    ("another version of the header", |bytes| bytes[HEADER + 15] += 1),
+    ("another root", |bytes| bytes[HEADER + 16] ^= 1),
+    ("a leaf more in the header", |bytes| bytes[HEADER + 55] += 1),
+    ("a page more in the header", |bytes| bytes[HEADER + 63] += 1),
+    ("another value hash", |bytes| *bytes.last_mut().unwrap() ^= 1),
+    ("leaves out of order", |bytes| bytes[LEAVES..].rotate_left(64)),
+    ("zeros", |bytes| bytes.fill(0)),
+];
+
+/// Checks that a start gets along without the snapshot, and that one is written again which holds.
+async fn assert_taken_again(world: &World, what: &str) {
+    assert_eq!(kept_at_start(world).await, [0, 1, 2, 3], "{what}: built again from all batches");
+    let running = world.start().await;
+    until_snapshot(world, &running, 2).await;
+    running.stop().await.unwrap();
+    assert_eq!(kept_at_start(world).await, [2, 3], "{what}: the new snapshot holds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_is_refused_and_taken_again() {
+    let (world, _) = with_three_batches().await;
+    for (what, damage) in DAMAGES {
+        alter(&world, damage);
+        assert_taken_again(&world, what).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_file_the_tree_is_built_from_all_batches() {
+    let (world, _) = with_three_batches().await;
+    fs::remove_file(world.snapshot()).unwrap();
+    assert_taken_again(&world, "no file").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_another_store_is_refused_and_taken_again() {
+    let (world, _) = with_three_batches().await;
+    let other = eager(Arc::new(MemoryStore::new()));
+    let running = other.start().await;
+    issue_all(&other, &running, 4..=6).await;
+    until_snapshot(&other, &running, 2).await;
+    running.stop().await.unwrap();
+    fs::copy(other.snapshot(), world.snapshot()).unwrap();
+    assert_taken_again(&world, "another store's").await;
 }
 
 /// Changes a row that is JSON.
@@ -199,10 +229,8 @@ fn alter_json(store: &dyn Store, table: &'static str, index: u64, change: impl F
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_a_batch_that_is_not_final_is_refused() {
     let (world, disk) = with_three_batches().await;
-    alter_json(disk.as_ref(), "batches", 3, |batch| batch["state"] = "delivered".into());
-    let running = world.start().await;
-    assert_eq!(kept(&world, &running).await, [0, 1, 2, 3]);
-    running.stop().await.unwrap();
+    alter_json(disk.as_ref(), "batches", 2, |batch| batch["state"] = "delivered".into());
+    assert_eq!(kept_at_start(&world).await, [0, 1, 2, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,70 +251,84 @@ async fn batches_below_the_snapshot_are_still_checked() {
     assert!(error.contains("batch 1") && error.contains("batch chain"), "{error}");
 }
 
-/// Whether a write is one of the snapshot writer's.
-fn is_of_a_snapshot(changes: &[Change]) -> bool {
-    changes.iter().any(|change| match change {
-        Change::Put { table, key, .. } | Change::Delete { table, key } => {
-            *table == "snapshots" || (*table, key.as_slice()) == ("meta", b"snapshot")
-        }
-    })
-}
-
-/// Three batches, each with its snapshot, over a store that dies after so many writes of the snapshot writer and then lives on.
-/// Gives how many such writes the whole took, and the root.
-async fn journey(writes: i64) -> (i64, alloy::primitives::B256) {
-    let disk = Arc::new(MemoryStore::new());
-    let mortal = Arc::new(Mortal::counting(disk.clone(), writes, is_of_a_snapshot));
-    let mut world = eager(mortal.clone());
-    let running = world.start().await;
-    for salt in 1..=3 {
-        running.submit(&issue(&note("alice", HUB_ID, 5, salt))).await;
-        eventually("dead or done", async || {
-            world.turn().await;
-            mortal.is_dead() || is_taken(disk.as_ref(), salt.into())
-        })
-        .await;
-    }
-    running.stop().await.ok();
-
-    world.store = disk.clone();
-    let index = row(disk.as_ref()).map_or(0, |row| row["index"].as_u64().unwrap());
-    let running = world.start().await;
-    let versions = kept(&world, &running).await;
-    assert!(versions.iter().copied().eq(index..=*versions.last().unwrap()), "{versions:?} from {index} on");
-    for salt in 1..=3 {
-        let id = running.accept(&issue(&note("alice", HUB_ID, 5, salt))).await;
-        world.until(&running, &id, "finalized").await;
-    }
-    until_snapshot(&world, 3).await;
-    running.stop().await.unwrap();
-
-    let running = world.start().await;
-    assert_eq!(kept(&world, &running).await, [3]);
-    let root = running.service.context().ledger.state().head().root;
-    running.stop().await.unwrap();
-    (mortal.used(), root)
+/// Where a snapshot grows.
+fn unfinished(world: &World) -> PathBuf {
+    world.snapshot().with_extension("new")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_power_cut_within_a_snapshot_leaves_the_one_before() {
-    let (writes, expected) = journey(ENDLESS).await;
-    assert_eq!(writes, 6, "page and row of three snapshots");
-    for cut in 0..writes {
-        let (_, root) = journey(cut).await;
-        assert_eq!(root, expected, "cut after {cut} writes");
+async fn a_process_killed_within_a_snapshot_leaves_the_one_before() {
+    let (world, _) = with_three_batches().await;
+    let whole = fs::read(world.snapshot()).unwrap();
+    for cut in [0, 1, LEAVES, whole.len() - 1, whole.len()] {
+        fs::write(unfinished(&world), &whole[..cut]).unwrap();
+        assert_eq!(kept_at_start(&world).await, [2, 3], "cut after {cut} bytes");
     }
+    let running = world.start().await;
+    issue_all(&world, &running, 4..=5).await;
+    until_snapshot(&world, &running, 4).await;
+    assert!(!unfinished(&world).exists());
+    running.stop().await.unwrap();
+    assert_eq!(kept_at_start(&world).await, [4, 5]);
+}
+
+/// The two one after the other: all tests of a process count into the same metrics.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_no_snapshot_does_not_hurt_the_service() {
+    a_folder_in_the_place_of_the_next().await;
+    a_folder_in_the_place_of_the_snapshot().await;
+}
+
+async fn a_folder_in_the_place_of_the_next() {
+    let (mut world, _) = with_three_batches().await;
+    world.limits.snapshot_batches = 2;
+    fs::create_dir(unfinished(&world)).unwrap();
+    let running = world.start().await;
+    issue_all(&world, &running, 4..=5).await;
+    eventually("a failure that is counted", async || failures(&running).await == Some(1)).await;
+    fs::remove_dir(unfinished(&world)).unwrap();
+    issue_all(&world, &running, [6]).await;
+    assert_eq!(taken(&world), Some(2), "not tried again before the next is due");
+    issue_all(&world, &running, [7]).await;
+    until_snapshot(&world, &running, 6).await;
+    assert_eq!(failures(&running).await, Some(1));
+    running.stop().await.unwrap();
+}
+
+/// What the metrics say of snapshots that were not written.
+async fn failures(running: &Running) -> Option<u64> {
+    let text = running.get_text("/metrics").await;
+    let line = text.lines().find(|line| line.starts_with("hypha_snapshot_failures_total "))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+async fn a_folder_in_the_place_of_the_snapshot() {
+    let (world, _) = with_three_batches().await;
+    fs::remove_file(world.snapshot()).unwrap();
+    fs::create_dir(world.snapshot()).unwrap();
+    let running = world.start().await;
+    issue_all(&world, &running, 4..=5).await;
+    eventually("failures that are counted", async || failures(&running).await > Some(1)).await;
+    assert_eq!(running.service.context().ledger.state().snapshot.index, 0);
+    running.stop().await.unwrap();
+    fs::remove_dir(world.snapshot()).unwrap();
+    assert_eq!(kept_at_start(&world).await, [0, 1, 2, 3, 4, 5]);
+}
+
+/// Whether a write sets a batch.
+fn is_of_a_batch(changes: &[Change]) -> bool {
+    changes.iter().any(|change| matches!(change, Change::Put { table: "batches", .. }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_within_a_snapshot_ends_the_service() {
+async fn a_panic_within_a_write_ends_the_service() {
     let panics = |changes: &[Change]| {
-        assert!(!is_of_a_snapshot(changes), "a bug in the store");
+        assert!(!is_of_a_batch(changes), "a bug in the store");
         false
     };
-    let world = eager(Arc::new(Mortal::counting(Arc::new(MemoryStore::new()), ENDLESS, panics)));
+    let world = World::over(Arc::new(Mortal::counting(Arc::new(MemoryStore::new()), ENDLESS, panics)));
     let running = world.start().await;
-    issue_all(&world, &running, [1]).await;
+    running.accept(&issue(&note("alice", HUB_ID, 5, 1))).await;
     let Running { service, router, .. } = running;
     drop(router);
     let ended = tokio::spawn(service.join());
@@ -310,16 +352,6 @@ async fn until_finalized_alone(world: &World, running: &Running, salt: u8) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_waits_for_the_chains_that_prove_against_older_roots() {
-    let world = eager(Arc::new(MemoryStore::new()));
-    let running = world.start().await;
-    until_finalized_alone(&world, &running, 1).await;
-    assert_eq!(running.service.context().ledger.state().settled().index, 0);
-    until_snapshot(&world, 1).await;
-    running.stop().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_chain_that_stands_still_does_not_keep_snapshots_from_coming() {
     let mut world = eager(Arc::new(MemoryStore::new()));
     world.limits.versions = 2;
@@ -327,6 +359,6 @@ async fn a_chain_that_stands_still_does_not_keep_snapshots_from_coming() {
     for salt in 1..=4 {
         until_finalized_alone(&world, &running, salt).await;
     }
-    eventually("a snapshot of the oldest version", async || is_taken(world.store.as_ref(), 3)).await;
+    eventually("a snapshot of the oldest version", async || taken(&world) == Some(3)).await;
     running.stop().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! A hub that verifies batches, a spoke, and a coordinator over them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::{distinct_owners, hub_domain, sign_issue, sign_transfer, transfer_hash};
 use hypha_tree::Root;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -120,6 +122,7 @@ pub(crate) struct World {
     pub(crate) hub: SimulatedChain,
     pub(crate) spoke: SimulatedChain,
     pub(crate) store: Arc<dyn Store>,
+    folder: TempDir,
     pub(crate) batch: BatchConfig,
     pub(crate) limits: LimitsConfig,
     memory: Memory,
@@ -146,6 +149,7 @@ impl World {
             hub,
             spoke,
             store,
+            folder: tempfile::tempdir().unwrap(),
             batch,
             limits: LimitsConfig::default(),
             memory,
@@ -153,7 +157,21 @@ impl World {
         }
     }
 
+    /// The file of the tree's snapshot.
+    pub(crate) fn snapshot(&self) -> PathBuf {
+        self.folder.path().join("snapshot")
+    }
+
     pub(crate) async fn try_start(&self) -> Result<Running, CoordinatorError> {
+        self.try_start_with(self.limits.clone()).await
+    }
+
+    /// A start with other limits than the world's, for once.
+    pub(crate) async fn start_with(&self, limits: LimitsConfig) -> Running {
+        self.try_start_with(limits).await.unwrap()
+    }
+
+    async fn try_start_with(&self, limits: LimitsConfig) -> Result<Running, CoordinatorError> {
         let shutdown = CancellationToken::new();
         let chains: Vec<(ChainConfig, Arc<dyn Chain>)> = vec![
             (chain_config(HUB_ID, Role::Hub, hub_address()), Arc::new(self.hub.clone())),
@@ -161,12 +179,12 @@ impl World {
         ];
         let ports = Ports {
             store: self.store.clone(),
+            snapshot: self.snapshot(),
             clock: Arc::new(SystemClock),
             chains,
             signer: key("sequencer"),
         };
-        let service =
-            Service::start(self.batch.clone(), self.limits.clone(), ports, shutdown.clone()).await?;
+        let service = Service::start(self.batch.clone(), limits, ports, shutdown.clone()).await?;
         let router = service.router();
         Ok(Running { service, router, shutdown })
     }
@@ -263,6 +281,13 @@ impl Running {
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// An answer that is no JSON.
+    pub(crate) async fn get_text(&self, path: &str) -> String {
+        let response = self.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await;
+        let bytes = axum::body::to_bytes(response.unwrap().into_body(), 1 << 24).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> (StatusCode, Value) {
