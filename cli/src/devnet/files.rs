@@ -172,16 +172,18 @@ mod tests {
 
     #[test]
     fn ports_are_distinct_and_those_in_use_are_passed_over() {
+        // Another process, or another test, may have taken one meanwhile.
         let held: Vec<TcpListener> = free_addresses(20)
             .unwrap()
             .into_iter()
-            .map(|address| TcpListener::bind(address).unwrap())
+            .filter_map(|address| TcpListener::bind(address).ok())
             .collect();
+        assert!(!held.is_empty());
         let mut all: Vec<SocketAddr> = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
         all.extend(free_addresses(20).unwrap());
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 40);
+        assert_eq!(all.len(), held.len() + 20);
         assert!(all.iter().all(|address| SERVICE_PORTS.contains(&address.port())));
     }
 
