@@ -27,7 +27,7 @@ const NODE: usize = LINKS + 2 * HASH;
 const LINKS: usize = 1;
 const HASH: usize = 4;
 /// Words of a leaf: its key and its value hash.
-const LEAF: usize = 8;
+const LEAF: usize = 2 * HASH;
 /// Bytes of an internal node.
 pub(crate) const NODE_BYTES: usize = 8 * NODE;
 /// Bytes of a leaf.
@@ -86,7 +86,7 @@ impl Side {
 }
 
 /// Slots of one size. Memory is taken from the system in chunks, and used from it only as slots are first written.
-pub(crate) struct Pool<const WORDS: usize> {
+struct Pool<const WORDS: usize> {
     chunks: [OnceLock<Box<[[AtomicU64; WORDS]]>>; CHUNKS],
     /// The first slot that was never handed out.
     next: AtomicU32,
@@ -132,7 +132,7 @@ impl<const WORDS: usize> Pool<WORDS> {
 
 /// The slots that one thread may fill.
 #[derive(Default)]
-pub(crate) struct Slots {
+struct Slots {
     free: Vec<u32>,
     fresh: Range<u32>,
 }
@@ -186,7 +186,7 @@ impl Spare {
         }
     }
 
-    /// Gives about half of the free slots away.
+    /// Shares the free slots of both out evenly.
     pub(crate) fn share_with(&mut self, other: &mut Spare) {
         for (mine, theirs) in [(&mut self.nodes, &mut other.nodes), (&mut self.leaves, &mut other.leaves)] {
             let (less, more) =
@@ -231,7 +231,7 @@ impl Nodes {
     pub(crate) fn leaf(&self, slot: u32) -> (Key, ValueHash) {
         let words = self.leaves.slot(slot);
         let half = |first: usize| bytes_of(&std::array::from_fn(|word| words[first + word].load(Relaxed)));
-        (Key::from(half(0)), ValueHash::from(half(4)))
+        (Key::from(half(0)), ValueHash::from(half(HASH)))
     }
 
     /// Has what stands at a link fetched, because it will be read soon.

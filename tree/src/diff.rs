@@ -37,8 +37,9 @@ impl Tree {
     /// goes deeper, each having an empty slot or a single leaf there. With a depth of 0 the whole tree is the
     /// only subtree; beyond 256 there is none.
     ///
-    /// A leaf that only moved, because a neighbour came in or is absent, has not changed. Where both trees have the
-    /// same hash none is opened; at most `256 * 2` places are for each changed leaf. The two need no common history.
+    /// A leaf that only moved, because a neighbour came in or is absent, has not changed. Places with the same
+    /// hash in both trees are not opened, so the work is in proportion to the changed leaves and to how deep they stand. The
+    /// two need no common history.
     pub fn diff(&self, newer: &Tree, depth: u16) -> Vec<ChangedSubtree> {
         let mut changed = Vec::new();
         let whole = Pair { old: Some(self.top()), new: Some(newer.top()) };

@@ -101,7 +101,9 @@ impl Ledger {
         let _turn = self.turn.lock().await;
         let (mut update, outcome) = {
             let state = self.state();
-            refuse_if_halted(&state)?;
+            if let Some(guard) = &state.guard {
+                return Err(LedgerError::Halted(guard.reason.clone()).into());
+            }
             let mut update = Update::new(&state);
             let outcome = plan(&state, &mut update)?;
             (update, outcome)
@@ -140,14 +142,6 @@ impl Ledger {
         read: impl FnOnce(&dyn Store) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let store = self.store.clone();
-        let answer = tokio::task::spawn_blocking(move || read(store.as_ref())).await;
-        answer.map_err(|_| LedgerError::ShuttingDown)?
-    }
-}
-
-fn refuse_if_halted(state: &State) -> Result<(), LedgerError> {
-    match &state.guard {
-        Some(guard) => Err(LedgerError::Halted(guard.reason.clone())),
-        None => Ok(()),
+        blocking(move || read(store.as_ref())).await?
     }
 }
