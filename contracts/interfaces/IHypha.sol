@@ -61,10 +61,44 @@ struct Batch {
     bytes32 newRoot;
 }
 
-/// @notice What a spoke is built with; all of it is fixed for ever, but the owner and the fact verifier.
+/// @notice What governance of a hub or spoke is built with. The owner should be a timelock whose delay is longer than the longest
+/// pause, both windows and an exit together: `scripts/deploy` makes it so, and `hypha verify-deployment` checks it.
+/// @param owner The timelock: changes what can be changed, thaws, arms the pause.
+/// @param pauser May pause `applyBatch` or `advance` once for `pauseSeconds`; zero for nobody.
+/// @param pauseSeconds How long a pause lasts, at most `MAX_PAUSE_SECONDS` (7 days).
+/// @param requestFee What a request costs at first, in wei.
+/// @param maxRequestFee The most that governance may ever ask for a request, in wei.
+struct Governance {
+    address owner;
+    address pauser;
+    uint64 pauseSeconds;
+    uint128 requestFee;
+    uint128 maxRequestFee;
+}
+
+/// @notice What the hub is built with.
+/// @param governance Who governs it, and within which bounds.
+/// @param registrar May register the first spokes, once; zero for nobody. Hub and spokes name each other, so they cannot be
+/// registered at the hub's birth.
+/// @param factVerifier Says whether a spoke applied a root or queued a request.
+/// @param sequencers Accounts that may apply batches at any time.
+/// @param livenessWindow Seconds without a sequencer's batch after which anyone may apply one; not zero.
+/// @param inclusionWindow Seconds after which a request must be resolved by the next batch; not zero.
+/// @param nullifierCache Whether each nullifier is also marked in storage.
+struct HubConfig {
+    Governance governance;
+    address registrar;
+    address factVerifier;
+    address[] sequencers;
+    uint64 livenessWindow;
+    uint64 inclusionWindow;
+    bool nullifierCache;
+}
+
+/// @notice What a spoke is built with.
 /// @param hubChainId EIP-155 chain id of the hub.
 /// @param hub The hub contract.
-/// @param owner Governance: may change the fact verifier and thaw.
+/// @param governance Who governs it, and within which bounds.
 /// @param factVerifier Says whether the hub asserted a root.
 /// @param attested Whether `advanceAttested` is open and `advance` is not.
 /// @param nullifierCache Whether each nullifier seen is also marked in storage.
@@ -74,7 +108,7 @@ struct Batch {
 struct SpokeConfig {
     uint256 hubChainId;
     address hub;
-    address owner;
+    Governance governance;
     address factVerifier;
     bool attested;
     bool nullifierCache;
@@ -140,6 +174,105 @@ interface IOperationErrors {
     error TooManyKeys(uint256 maximum, uint256 actual);
     error OrderLength(uint256 expected, uint256 actual);
     error OrderIndex(uint256 expected, uint256 actual);
+    error OperationOrder(uint256 position);
+    error ZeroNumber();
+    error ZeroSender();
+    error UnknownRequest(uint256 requestType);
+    error RequestLength(uint256 expected, uint256 actual);
+    error VoidReason(uint256 reason);
+    error VoidPosition(uint256 count, uint256 position);
+    error KnownDomain(uint256 domainId);
+}
+
+/// @title Ways in that need no coordinator: the queue of one chain, and what is common to all queues
+interface IRequestQueue {
+    /// @notice A request was queued; on a spoke this asserts the fact "request(number)". The content is here in full.
+    /// @param requestType 3 for a transfer, 4 for an issue.
+    /// @param content Packed (protocol/README.md): with `requestType` and `sender` all that was asked.
+    event RequestQueued(
+        uint64 indexed number, uint8 indexed requestType, address indexed sender, uint128 fee, bytes content
+    );
+    /// @notice A request of this chain's queue was resolved by a batch.
+    /// @param executed False when it was void.
+    event RequestResolved(uint256 indexed chainId, uint64 indexed number, bool indexed executed);
+    /// @notice What a request costs was changed by governance.
+    event RequestFeeSet(uint128 fee);
+    /// @notice Fees were paid out.
+    event FeesWithdrawn(address indexed account, address indexed to, uint256 amount);
+
+    /// @notice A request was sent with another fee than it costs.
+    error FeeMismatch(uint256 expected, uint256 actual);
+    /// @notice Governance asks for more than the bound that it was built with.
+    error FeeTooHigh(uint256 maximum, uint256 actual);
+    /// @notice No fees are owed to the caller.
+    error NothingOwed(address account);
+    /// @notice The fees could not be paid to `to`.
+    error PaymentFailed(address to);
+    /// @notice This number is not that of the next request of its queue.
+    error RequestNumber(uint256 chainId, uint64 expected, uint64 actual);
+    /// @notice What the batch says of a request is not what was queued.
+    error RequestMismatch(uint256 chainId, uint64 number, bytes32 expected, bytes32 actual);
+
+    /// @notice Queues a transfer, packed (protocol/README.md): at most 4 inputs and 4 outputs, and no signature of the caller's for
+    /// notes that it owns on this chain. Shape, sums, signatures and deadline are checked at once.
+    /// @return number Of the request, from 1.
+    function requestTransfer(bytes calldata content) external payable returns (uint64 number);
+    /// @notice Queues an issue of the caller's own kind, `keccak256(abi.encode(block.chainid, msg.sender, label))`.
+    /// @return number Of the request, from 1.
+    /// @return resourceId Of the note that will be, when the request is executed.
+    function requestIssue(uint256 domainId, address owner, uint256 quantity, bytes32 data, bytes32 label)
+        external
+        payable
+        returns (uint64 number, bytes32 resourceId);
+    /// @notice What a request costs now, in wei.
+    function requestFee() external view returns (uint128);
+    /// @notice The most that a request can ever cost, in wei.
+    function maxRequestFee() external view returns (uint128);
+    /// @notice How many requests this chain has queued.
+    function requestCount() external view returns (uint64);
+    /// @notice The greatest number of this chain's queue that this contract has seen resolved (on an attested spoke always 0).
+    function requestsResolved() external view returns (uint64);
+    /// @notice The hash of a request of this chain's queue (protocol/README.md); zero where there is none.
+    function requestHash(uint64 number) external view returns (bytes32);
+    /// @notice Fees owed to an account: to whoever sent the transaction that resolved requests here (on an attested spoke, that
+    /// carried the next root here).
+    function feesOf(address account) external view returns (uint256);
+    /// @notice Pays the caller's fees to `to`.
+    function withdrawFees(address to) external;
+    /// @notice Governance: changes what a request costs.
+    function setRequestFee(uint128 fee) external;
+}
+
+/// @title A bounded brake: stops new roots for a while, and never requests, proofs, confirmations, freezes or payments
+interface IPausable {
+    /// @notice New roots are refused until `until` (Unix seconds).
+    event PausedUntil(uint64 until);
+    /// @notice The pauser may pause once (again).
+    event PauseArmed(address indexed pauser);
+
+    /// @notice New roots are refused until `until` (Unix seconds).
+    error Paused(uint64 until);
+    /// @notice The caller is not the pauser.
+    error NotPauser(address caller);
+    /// @notice The pauser has paused already; only governance can arm it again.
+    error PauseSpent();
+    /// @notice Built with a longer pause than is ever allowed.
+    error PauseTooLong(uint64 maximum, uint64 actual);
+
+    /// @notice Who may pause, zero for nobody.
+    function pauser() external view returns (address);
+    /// @notice How long a pause lasts, seconds.
+    function pauseSeconds() external view returns (uint64);
+    /// @notice Until when new roots are refused, Unix seconds; in the past when they are not.
+    function pausedUntil() external view returns (uint64);
+    /// @notice Whether the pauser may pause.
+    function pauseArmed() external view returns (bool);
+    /// @notice The pauser: refuses new roots for `pauseSeconds`. Works once, until governance arms it again.
+    function pause() external;
+    /// @notice The pauser or governance: ends the pause.
+    function unpause() external;
+    /// @notice Governance: names the pauser and lets it pause once.
+    function armPause(address pauser) external;
 }
 
 /// @title What hub and spokes have in common: one sequence of roots, and proofs against it
@@ -225,12 +358,29 @@ interface IRootHub {
     event Diverged(uint256 indexed chainId, uint64 indexed index, bytes32 expected, bytes32 actual);
     /// @notice A spoke was registered.
     event SpokeRegistered(uint256 indexed chainId, address indexed spoke);
+    /// @notice A request of any chain, the hub's own as well, has come to the hub's queue.
+    /// @param position In that queue, from 0; batches resolve it in this order.
+    /// @param dueAt When a batch must resolve it at the latest, Unix seconds.
+    event RequestEnqueued(
+        uint256 indexed chainId, uint64 indexed number, uint64 position, uint64 dueAt, uint8 requestType, address sender, bytes content
+    );
     /// @notice A sequencer was allowed or disallowed.
     event SequencerSet(address indexed sequencer, bool allowed);
 
     /// @notice The caller is no sequencer, and a sequencer's batch came within the liveness window, which ends at
     /// `opensAt` (Unix seconds).
     error NotSequencer(address caller, uint256 opensAt);
+    /// @notice Somebody who is no sequencer applied a batch a short while ago, so it is the sequencers' turn until `until` (Unix
+    /// seconds): whoever is quicker could otherwise hold an open window open.
+    error SequencersTurn(uint256 until);
+    /// @notice The batch leaves this request unresolved though it is due since `dueAt` (Unix seconds).
+    error RequestDue(uint256 chainId, uint64 number, uint256 dueAt);
+    /// @notice The batch resolves more requests than are queued.
+    error QueueEmpty(uint256 chainId, uint64 number);
+    /// @notice The caller is not the registrar, or the first spokes are registered already.
+    error NotRegistrar(address caller);
+    /// @notice A window of zero seconds.
+    error ZeroWindow();
     /// @notice No spoke is registered for this chain.
     error UnknownSpoke(uint256 chainId);
     /// @notice A spoke is registered for this chain already, or this is the hub's own chain.
@@ -238,6 +388,19 @@ interface IRootHub {
 
     /// @notice Seconds without a sequencer's batch after which anyone may apply one.
     function livenessWindow() external view returns (uint64);
+    /// @notice Seconds after which a request must be resolved by the next batch.
+    function inclusionWindow() external view returns (uint64);
+    /// @notice How many requests have come to the hub's queue, and how many of them are resolved.
+    function queue() external view returns (uint64 enqueued, uint64 resolved);
+    /// @notice The request at a position of the hub's queue that is not resolved.
+    /// @return hash Of the request (protocol/README.md); zero when it is resolved or not there.
+    /// @return dueAt When a batch must resolve it at the latest, Unix seconds; sooner while the liveness window is open.
+    function queuedAt(uint64 position)
+        external
+        view
+        returns (uint256 chainId, uint64 number, uint64 dueAt, bytes32 hash);
+    /// @notice The greatest number of a chain's queue that has come to the hub.
+    function enqueuedNumber(uint256 chainId) external view returns (uint64);
     /// @notice Time of the last sequencer's batch, Unix seconds.
     function lastSequencedAt() external view returns (uint64);
     /// @notice Whether `account` may apply batches at any time.
@@ -260,6 +423,19 @@ interface IRootHub {
     /// already confirmed does nothing; another root than the hub's emits `Diverged` and changes nothing.
     function confirm(uint256 chainId, uint64 atIndex, bytes32 root, bytes calldata factProof) external;
 
+    /// @notice Takes a spoke's next request into the hub's queue, on the fact that it was queued there. One that is there already
+    /// does nothing.
+    function enqueueRemote(
+        uint256 chainId,
+        uint64 number,
+        uint8 requestType,
+        address sender,
+        bytes calldata content,
+        bytes calldata factProof
+    ) external;
+
+    /// @notice The registrar: registers the first spokes, once.
+    function registerFirstSpokes(uint256[] calldata chainIds, address[] calldata spokes) external;
     /// @notice Governance: registers the spoke of a chain, once.
     function registerSpoke(uint256 chainId, address spoke) external;
     /// @notice Governance: allows or disallows a sequencer.
