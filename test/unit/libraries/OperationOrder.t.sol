@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IOperationErrors} from "../../../contracts/interfaces/IHypha.sol";
+import {IOperationErrors, Resource} from "../../../contracts/interfaces/IHypha.sol";
 import {Operations} from "../../../contracts/libraries/Operations.sol";
 import {Key, Touch, ValueHash} from "../../../contracts/types/TreeTypes.sol";
 import {OperationBuilder} from "../../utils/OperationBuilder.sol";
@@ -63,14 +63,51 @@ contract OperationOrderTest is RequestDrafts {
         );
     }
 
-    /// @dev The smallest operations of every kind: the arrays have room for the most that so many bytes can do.
-    function test_check_smallestOperations_fitTheRoomMadeForThem() public view {
-        OperationBuilder.IssueDraft memory draft = _issueDraft();
-        draft.quantity = 1;
-        Operations.Checked memory checked = _checkBoth(_two(_queued(draft), _queued(draft)));
-        assertEq(abi.encode(checked.notes[0]), abi.encode(checked.notes[1]));
-        assertEq(abi.encode(checked.touches[0]), abi.encode(checked.touches[1]));
-        assertEq(abi.encode(checked.resolutions[0]), abi.encode(checked.resolutions[1]));
+    /// @dev The smallest operations of each kind, as many as there may be: all that they do is there, and nothing of it was written
+    /// over, so that the lists had room for it.
+    function test_check_manySmallestIssues_areAllThere() public view {
+        bytes memory operations = hex"0100";
+        Resource memory note = _issued();
+        note.quantity = 1;
+        for (uint256 i = 0; i < 256; ++i) {
+            OperationBuilder.Head memory head = _head();
+            head.number = uint64(1 + i);
+            operations = bytes.concat(operations, OperationBuilder.queued(ISSUE, head, _smallestIssue(i)));
+        }
+        Operations.Checked memory checked = _checkBoth(operations);
+        for (uint256 i = 0; i < 256; ++i) {
+            note.salt = bytes32(1 + i);
+            _assertTouch(checked.touches[i], _keyOf(note), 0, _idOf(note));
+            assertEq(checked.notes[i].id, _idOf(note));
+            assertEq(checked.resolutions[i].number, 1 + i);
+            assertEq(
+                checked.resolutions[i].hash, OperationBuilder.requestHash(ISSUE, _head(), _smallestIssue(i))
+            );
+        }
+    }
+
+    function test_check_manyInputs_areAllThere() public view {
+        bytes memory operations = hex"0007";
+        for (uint256 i = 0; i < 7; ++i) {
+            OperationBuilder.TransferDraft memory draft = _spend(_inputsOf(i));
+            draft.outputs[0].data = 0;
+            operations = bytes.concat(
+                operations, OperationBuilder.transfer(_signedBy(draft, ALICE), _separator).packed
+            );
+        }
+        Operations.Checked memory checked = _checkBoth(operations);
+        assertEq(checked.touches.length, 7 * 33);
+        assertEq(checked.notes.length, 7 * 17);
+        for (uint256 i = 0; i < 7; ++i) {
+            Resource[] memory inputs = _inputsOf(i);
+            for (uint256 j = 0; j < 16; ++j) {
+                uint256 first = 33 * i + 2 * j;
+                _assertTouch(checked.touches[first], _keyOf(inputs[j]), _idOf(inputs[j]), 0);
+                _assertTouch(checked.touches[first + 1], _nullifierKeyOf(inputs[j]), 0, ONE);
+                assertEq(checked.notes[17 * i + j].id, _idOf(inputs[j]));
+                assertEq(checked.notes[17 * i + j].owner, vm.addr(ALICE));
+            }
+        }
     }
 
     function testFuzz_inOrder_givesTheTouchesAsNamed(
@@ -108,6 +145,20 @@ contract OperationOrderTest is RequestDrafts {
     function _assertOutOfOrder(bytes memory first, bytes memory second) private {
         bytes memory reason = abi.encodeWithSelector(IOperationErrors.OperationOrder.selector, uint256(1));
         _assertRefused(_two(first, second), reason);
+    }
+
+    function _smallestIssue(uint256 i) private pure returns (bytes memory) {
+        OperationBuilder.IssueDraft memory draft = _issueDraft();
+        (draft.quantity, draft.salt) = (1, bytes32(1 + i));
+        return OperationBuilder.issueContent(draft);
+    }
+
+    /// @dev Sixteen of Alice's notes, each as small as can be.
+    function _inputsOf(uint256 i) private pure returns (Resource[] memory inputs) {
+        inputs = new Resource[](16);
+        for (uint256 j = 0; j < 16; ++j) {
+            inputs[j] = Resource(CHAIN, vm.addr(ALICE), KIND, 1, 0, bytes32(1 + 16 * i + j));
+        }
     }
 
     function _transfer() private view returns (bytes memory) {
