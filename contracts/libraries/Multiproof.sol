@@ -118,7 +118,11 @@ library Multiproof {
 
     /// @dev One round of the walk: the next terminal, the touches it serves, and the climb to where the next one joins.
     /// @return next The place of the first touch that waits for another terminal.
-    function _serveTerminal(Walk memory walk, uint256 first, uint256 end) private pure returns (uint256 next) {
+    function _serveTerminal(Walk memory walk, uint256 first, uint256 end)
+        private
+        pure
+        returns (uint256 next)
+    {
         (uint256 kind, uint256 depth) = _nextHeader(walk);
         // One more than the bits shared with the key before, which is where that key's terminal left off.
         if (depth < walk.target) revert IProofErrors.TerminalOverlap(_terminalIndex(walk));

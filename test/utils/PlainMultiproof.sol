@@ -6,16 +6,14 @@ import {Calldata} from "../../contracts/libraries/Calldata.sol";
 import {Key, Root, Touch, ValueHash} from "../../contracts/types/TreeTypes.sol";
 import {TreeModel} from "./TreeModel.sol";
 
-/// @title The walk of tree/README.md: one multiproof folds the old and the new root from the same siblings
-/// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
+/// @title The walk of tree/README.md as plainly as it can be written, which the tests compare with the one that is deployed
+/// @dev Every step stands in the order of that text; nothing is saved.
 library PlainMultiproof {
     using Calldata for bytes;
 
     uint256 private constant HEAD_LENGTH = 12;
     /// @dev Subtrees that can wait at once: one for each depth from 0 to 256.
     uint256 private constant MAX_WAITING = 257;
-    /// @dev Bits of the bitmap that one word surely gives, wherever in its first byte they begin.
-    uint256 private constant MAX_RUN = 248;
 
     uint256 private constant KIND_OWN = 1;
     uint256 private constant KIND_FOREIGN = 2;
@@ -28,8 +26,7 @@ library PlainMultiproof {
         bytes32 newHash;
     }
 
-    /// @dev Where the parts of the proof begin, how many items each has, and how many of them are used. `topDepth` is
-    /// where the top of the stack stands; 0, where nothing is joined, when the stack is empty.
+    /// @dev Where the parts of the proof begin, how many items each has, and how many of them are used.
     struct Walk {
         uint256 foreignStart;
         uint256 bitmapStart;
@@ -44,7 +41,6 @@ library PlainMultiproof {
         uint256 hashesUsed;
         uint256 target;
         uint256 waiting;
-        uint256 topDepth;
         Subtree[] stack;
     }
 
@@ -121,7 +117,7 @@ library PlainMultiproof {
         walk.hashes = whole < walk.siblings ? whole : walk.siblings;
         uint256 expected = hashStart + 32 * walk.hashes;
         if (proof.length != expected) revert IProofErrors.ProofLength(expected, proof.length);
-        walk.stack = _reserveStack(walk.terminals < MAX_WAITING ? walk.terminals : MAX_WAITING);
+        walk.stack = new Subtree[](walk.terminals < MAX_WAITING ? walk.terminals : MAX_WAITING);
     }
 
     /// @dev One round of the walk: the next terminal, the touches it serves, and the climb to where the next one joins.
@@ -236,14 +232,12 @@ library PlainMultiproof {
         returns (bytes32 folded)
     {
         uint256 shared = key.sharedBits(otherKey);
-        folded = key.isBelow(otherKey) ? TreeModel.nodeHash(hash, otherHash) : TreeModel.nodeHash(otherHash, hash);
-        // Cannot overflow: two distinct keys share at most 255 bits, and `height` stays above `depth`.
-        unchecked {
-            uint256 path = uint256(Key.unwrap(key)) >> (256 - shared);
-            for (uint256 height = shared; height > depth; --height) {
-                folded = _parent(path & 1, folded, TreeModel.EMPTY);
-                path >>= 1;
-            }
+        folded =
+            key.isBelow(otherKey) ? TreeModel.nodeHash(hash, otherHash) : TreeModel.nodeHash(otherHash, hash);
+        for (uint256 height = shared; height > depth; --height) {
+            folded = key.bitAt(height - 1)
+                ? TreeModel.nodeHash(TreeModel.EMPTY, folded)
+                : TreeModel.nodeHash(folded, TreeModel.EMPTY);
         }
     }
 
@@ -298,8 +292,7 @@ library PlainMultiproof {
         return hashes[0];
     }
 
-    /// @dev Folds the subtree at `depth` up to the walk's target and lets it wait there. What waits stands at ever greater
-    /// depths, none below `depth` and none at the target, so a run of siblings leads to each join and to the end.
+    /// @dev Folds the subtree at `depth` up to the walk's target and lets it wait there.
     function _climb(
         bytes calldata proof,
         Walk memory walk,
@@ -308,88 +301,29 @@ library PlainMultiproof {
         bytes32 oldHash,
         bytes32 newHash
     ) private pure {
-        uint256 target = walk.target;
-        while (depth > target) {
-            uint256 stop = walk.topDepth;
-            if (stop == depth) {
-                (oldHash, newHash) = _joinTop(walk, oldHash, newHash);
-                --depth;
-                continue;
-            }
-            if (stop < target) stop = target;
-            if (depth - stop > MAX_RUN) stop = depth - MAX_RUN;
-            uint256 path = uint256(Key.unwrap(key)) >> (256 - depth);
-            (oldHash, newHash) = _foldSiblings(proof, walk, path, depth - stop, oldHash, newHash);
-            depth = stop;
-        }
-        walk.stack[walk.waiting++] = Subtree(target, oldHash, newHash);
-        walk.topDepth = target;
-    }
-
-    /// @dev Takes the top of the stack for the left child. Where nothing changed, the new hash is the old one.
-    function _joinTop(Walk memory walk, bytes32 oldRight, bytes32 newRight)
-        private
-        pure
-        returns (bytes32 oldHash, bytes32 newHash)
-    {
-        uint256 waiting = walk.waiting - 1;
-        Subtree memory left = walk.stack[waiting];
-        walk.waiting = waiting;
-        walk.topDepth = waiting == 0 ? 0 : walk.stack[waiting - 1].depth;
-        oldHash = TreeModel.nodeHash(left.oldHash, oldRight);
-        bool unchanged = left.oldHash == left.newHash && oldRight == newRight;
-        newHash = unchanged ? oldHash : TreeModel.nodeHash(left.newHash, newRight);
-    }
-
-    /// @dev Folds the next `run` siblings onto a subtree; the last bit of `path` is its side, the one before its parent's.
-    function _foldSiblings(
-        bytes calldata proof,
-        Walk memory walk,
-        uint256 path,
-        uint256 run,
-        bytes32 oldHash,
-        bytes32 newHash
-    ) private pure returns (bytes32, bytes32) {
-        uint256 left = walk.siblings - walk.siblingsUsed;
-        uint256 bits = _nextBits(proof, walk);
-        uint256 place = walk.hashStart + 32 * walk.hashesUsed;
-        bool changed = oldHash != newHash;
-        // Cannot overflow: `left` is not zero where it falls, and `place` is at most the length of the proof.
-        unchecked {
-            for (uint256 end = run < left ? left - run : 0; left > end; --left) {
-                bytes32 sibling = TreeModel.EMPTY;
-                if (bits >> 255 == 1) {
-                    if (place == proof.length) revert IProofErrors.SiblingMissing();
-                    sibling = proof.word(place);
-                    if (sibling == TreeModel.EMPTY) revert IProofErrors.SiblingIsEmpty(walk.siblings - left);
-                    place += 32;
-                }
-                oldHash = _parent(path & 1, oldHash, sibling);
-                if (changed) newHash = _parent(path & 1, newHash, sibling);
-                bits <<= 1;
-                path >>= 1;
+        for (; depth > walk.target; --depth) {
+            if (walk.waiting > 0 && walk.stack[walk.waiting - 1].depth == depth) {
+                Subtree memory left = walk.stack[--walk.waiting];
+                oldHash = TreeModel.nodeHash(left.oldHash, oldHash);
+                newHash = TreeModel.nodeHash(left.newHash, newHash);
+            } else {
+                bytes32 sibling = _nextSibling(proof, walk);
+                bool right = key.bitAt(depth - 1);
+                oldHash = right ? TreeModel.nodeHash(sibling, oldHash) : TreeModel.nodeHash(oldHash, sibling);
+                newHash = right ? TreeModel.nodeHash(sibling, newHash) : TreeModel.nodeHash(newHash, sibling);
             }
         }
-        uint256 used = walk.siblings - left - walk.siblingsUsed;
-        if (used < run) revert IProofErrors.SiblingMissing();
-        walk.siblingsUsed += run;
-        walk.hashesUsed = (place - walk.hashStart) / 32;
-        return (oldHash, changed ? newHash : oldHash);
+        walk.stack[walk.waiting++] = Subtree(walk.target, oldHash, newHash);
     }
 
-    /// @dev The bitmap from the next sibling on, its bit first. Bits beyond the bitmap are anything.
-    function _nextBits(bytes calldata proof, Walk memory walk) private pure returns (uint256) {
+    function _nextSibling(bytes calldata proof, Walk memory walk) private pure returns (bytes32 sibling) {
         uint256 index = walk.siblingsUsed;
-        return uint256(proof.word(walk.bitmapStart + index / 8)) << (index % 8);
-    }
-
-    /// @dev A stack whose elements are still to be set: `new Subtree[]` would allocate an empty one for each.
-    function _reserveStack(uint256 capacity) private pure returns (Subtree[] memory stack) {
-        bytes32[] memory slots = new bytes32[](capacity);
-        // Elements of either array are words: hashes there, places in memory here.
-        assembly ("memory-safe") {
-            stack := slots
-        }
+        if (index == walk.siblings) revert IProofErrors.SiblingMissing();
+        walk.siblingsUsed = index + 1;
+        if ((uint8(proof[walk.bitmapStart + index / 8]) >> (7 - index % 8)) & 1 == 0) return TreeModel.EMPTY;
+        if (walk.hashesUsed == walk.hashes) revert IProofErrors.SiblingMissing();
+        sibling = proof.word(walk.hashStart + 32 * walk.hashesUsed++);
+        if (sibling == TreeModel.EMPTY) revert IProofErrors.SiblingIsEmpty(index);
     }
 
     function _checkNothingLeft(bytes calldata proof, Walk memory walk) private pure {
@@ -406,9 +340,5 @@ library PlainMultiproof {
 
     function _leaf(Key key, ValueHash value) private pure returns (bytes32) {
         return TreeModel.leafHash(Key.unwrap(key), ValueHash.unwrap(value));
-    }
-
-    function _parent(uint256 side, bytes32 child, bytes32 sibling) private pure returns (bytes32) {
-        return side == 1 ? TreeModel.nodeHash(sibling, child) : TreeModel.nodeHash(child, sibling);
     }
 }
