@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Test, Vm} from "forge-std/Test.sol";
+import {Test} from "forge-std/Test.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {NoteVault} from "../../contracts/examples/NoteVault.sol";
 import {SyntheticToken} from "../../contracts/examples/SyntheticToken.sol";
 import {TokenVault} from "../../contracts/examples/TokenVault.sol";
-import {IRootVerifier, Output, Resource} from "../../contracts/interfaces/IHypha.sol";
+import {IRequestQueue, IRootVerifier, Output, Resource} from "../../contracts/interfaces/IHypha.sol";
 import {OperationBuilder} from "./OperationBuilder.sol";
 import {TreeModel} from "./TreeModel.sol";
 import {VerifierDouble} from "./VerifierDouble.sol";
+import {SilentToken} from "./tokens/SilentToken.sol";
 import {PlainToken} from "./tokens/PlainToken.sol";
 
 /// @title A home vault and a synthetic token on two chains, and the ways of value between them
@@ -35,6 +36,8 @@ abstract contract VaultWorld is Test {
     SyntheticToken internal away;
 
     TreeModel.Tree private _tree;
+    /// @dev What requests spend and create when they are executed: `abi.encode(spent, created)`.
+    mapping(uint256 chainId => mapping(uint64 number => bytes)) private _asked;
 
     function setUp() public virtual {
         vm.warp(1_700_000_000);
@@ -52,7 +55,7 @@ abstract contract VaultWorld is Test {
             vm.deal(account, 100 ether);
             token.mint(account, 1_000_000);
             vm.prank(account);
-            token.approve(address(home), type(uint256).max);
+            SilentToken(address(token)).approve(address(home), type(uint256).max); // whatever it returns
         }
     }
 
@@ -72,21 +75,37 @@ abstract contract VaultWorld is Test {
         vm.prank(from);
         (number, id) = home.deposit{value: FEE}(amount, domainId, owner, data);
         (, uint256 quantity) = home.deposits(number);
-        bytes32 salt = keccak256(abi.encode(HOME_CHAIN, address(homeVerifier), number));
-        note = Resource(domainId, owner, home.kind(), quantity, data, salt);
-        assertEq(id, keccak256(abi.encode(note)), "the note's id");
+        note = Resource(domainId, owner, home.kind(), quantity, data, requestedSalt(HOME_CHAIN, number));
+        assertEq(id, idOf(note), "the note's id");
+        _remember(HOME_CHAIN, number, new Resource[](0), list(note));
     }
 
     /// @dev A note that the home vault issued, in everybody's tree.
     function issued(address from, uint256 amount, uint256 domainId, address owner, bytes32 data)
         internal
-        returns (Resource memory note)
+        returns (Resource memory)
     {
-        (, note) = depositHome(from, amount, domainId, owner, data);
-        executeIssue(note);
+        (uint64 number,) = depositHome(from, amount, domainId, owner, data);
+        return execute(HOME_CHAIN, number)[0];
     }
 
-    /// @dev Requests that `notes` move on for `quantity` of the synthetic tokens of `from`.
+    /// @dev A note of the contract `issuer` on `chainId`, with the label of the vaults.
+    function issuedBy(uint256 chainId, address issuer, uint256 domainId, address owner, bytes32 data)
+        internal
+        returns (Resource memory)
+    {
+        vm.chainId(chainId);
+        vm.deal(issuer, FEE);
+        vm.prank(issuer);
+        (uint64 number,) =
+            queueOf(chainId).requestIssue{value: FEE}(domainId, owner, 1000, data, "hypha:token");
+        bytes32 kind = keccak256(abi.encode(chainId, issuer, bytes32("hypha:token")));
+        Resource memory note = Resource(domainId, owner, kind, 1000, data, requestedSalt(chainId, number));
+        _remember(chainId, number, new Resource[](0), list(note));
+        return execute(chainId, number)[0];
+    }
+
+    /// @dev Requests that `notes` move on for `quantity` of the synthetic tokens of `from`; `created` is what will be.
     function depositAway(
         address from,
         uint256 quantity,
@@ -94,13 +113,14 @@ abstract contract VaultWorld is Test {
         address owner,
         bytes32 data,
         Resource[] memory notes
-    ) internal returns (uint64 number, OperationBuilder.TransferDraft memory draft) {
+    ) internal returns (uint64 number, Resource[] memory created) {
         vm.chainId(AWAY_CHAIN);
         bytes32 id;
         vm.prank(from);
         (number, id) = away.deposit{value: FEE}(quantity, domainId, owner, data, notes);
-        draft = awayDraft(Output(domainId, owner, away.kind(), quantity, data), notes);
-        assertEq(id, keccak256(abi.encode(createdBy(draft)[0])), "the note's id");
+        created = createdBy(awayDraft(Output(domainId, owner, away.kind(), quantity, data), notes));
+        assertEq(id, idOf(created[0]), "the note's id");
+        _remember(AWAY_CHAIN, number, notes, created);
     }
 
     function awayDraft(Output memory output, Resource[] memory notes)
@@ -138,30 +158,23 @@ abstract contract VaultWorld is Test {
 
     // ---- batches that resolve requests, or take a signed transfer
 
-    function executeIssue(Resource memory note) internal {
-        _tree.set(resourceKey(note), keccak256(abi.encode(note)));
-        _land();
-    }
-
-    function executeTransfer(OperationBuilder.TransferDraft memory draft)
-        internal
-        returns (Resource[] memory created)
-    {
-        created = createdBy(draft);
-        for (uint256 i = 0; i < draft.inputs.length; ++i) {
-            bytes32 id = keccak256(abi.encode(draft.inputs[i]));
-            bytes32 nullifier = keccak256(abi.encodePacked("hypha:nullifier", id));
-            _tree.set(keccak256(abi.encodePacked("nullifier:", nullifier)), keccak256("1"));
-        }
-        for (uint256 i = 0; i < created.length; ++i) {
-            _tree.set(resourceKey(created[i]), keccak256(abi.encode(created[i])));
-        }
+    function execute(uint256 chainId, uint64 number) internal returns (Resource[] memory created) {
+        Resource[] memory spent;
+        (spent, created) = abi.decode(_asked[chainId][number], (Resource[], Resource[]));
+        _write(spent, created);
         _land();
     }
 
     function voidRequest(uint256 chainId, uint64 number) internal {
         _tree.set(voidKey(chainId, number), keccak256("1"));
         _land();
+    }
+
+    /// @dev A request of somebody else's that will be void.
+    function othersRequest(uint256 chainId) internal returns (uint64 number) {
+        vm.chainId(chainId);
+        vm.prank(bob);
+        (number,) = queueOf(chainId).requestIssue{value: FEE}(UNKNOWN_CHAIN, bob, 1, 0, "other");
     }
 
     /// @dev The owner of `note` sends `quantity` of it on, and keeps the rest.
@@ -172,7 +185,7 @@ abstract contract VaultWorld is Test {
         uint256 domainId,
         address owner,
         bytes32 data
-    ) internal returns (Resource memory paid) {
+    ) internal returns (Resource[] memory created) {
         OperationBuilder.TransferDraft memory draft;
         draft.inputs = list(note);
         draft.deadline = FAR;
@@ -184,7 +197,9 @@ abstract contract VaultWorld is Test {
             draft.outputs[1] =
                 Output(note.domainId, note.owner, note.kind, note.quantity - quantity, note.data);
         }
-        return executeTransfer(draft)[0];
+        created = createdBy(draft);
+        _write(draft.inputs, created);
+        _land();
     }
 
     /// @dev Freezes the home chain's spoke from the latest root on.
@@ -263,6 +278,30 @@ abstract contract VaultWorld is Test {
     {
         notes = new Resource[](2);
         (notes[0], notes[1]) = (first, second);
+    }
+
+    function queueOf(uint256 chainId) internal view returns (IRequestQueue) {
+        return IRequestQueue(address(chainId == HOME_CHAIN ? homeVerifier : awayVerifier));
+    }
+
+    function requestedSalt(uint256 chainId, uint64 number) internal view returns (bytes32) {
+        return keccak256(abi.encode(chainId, address(queueOf(chainId)), number));
+    }
+
+    function _remember(uint256 chainId, uint64 number, Resource[] memory spent, Resource[] memory created)
+        private
+    {
+        _asked[chainId][number] = abi.encode(spent, created);
+    }
+
+    function _write(Resource[] memory spent, Resource[] memory created) private {
+        for (uint256 i = 0; i < spent.length; ++i) {
+            bytes32 nullifier = keccak256(abi.encodePacked("hypha:nullifier", idOf(spent[i])));
+            _tree.set(keccak256(abi.encodePacked("nullifier:", nullifier)), keccak256("1"));
+        }
+        for (uint256 i = 0; i < created.length; ++i) {
+            _tree.set(resourceKey(created[i]), idOf(created[i]));
+        }
     }
 
     function _land() private {

@@ -12,7 +12,6 @@ import {
     Resource
 } from "../../../contracts/interfaces/IHypha.sol";
 import {HyphaConsumer} from "../../../contracts/libraries/HyphaConsumer.sol";
-import {OperationBuilder} from "../../utils/OperationBuilder.sol";
 import {VaultWorld} from "../../utils/VaultWorld.sol";
 
 contract SyntheticTokenTest is VaultWorld {
@@ -41,21 +40,20 @@ contract SyntheticTokenTest is VaultWorld {
         away.withdraw(exit, root_, proof);
     }
 
-    /// @dev A kind that anybody issues, even with the home vault's label and address, mints nothing.
+    /// @dev A kind with the home vault's label, of its address on another chain or of another contract on its chain.
     function test_withdraw_otherKinds_reverts() public {
-        bytes32[3] memory kinds = [
-            keccak256(abi.encode(AWAY_CHAIN, address(home), bytes32("hypha:token"))),
-            keccak256(abi.encode(uint256(0), address(home), bytes32("hypha:token"))),
-            keccak256(abi.encode(HOME_CHAIN, alice, bytes32("hypha:token")))
+        Resource[2] memory fakes = [
+            issuedBy(AWAY_CHAIN, address(home), AWAY_CHAIN, address(away), named(bob)),
+            issuedBy(HOME_CHAIN, alice, AWAY_CHAIN, address(away), named(bob))
         ];
-        for (uint256 i = 0; i < kinds.length; ++i) {
-            Resource memory fake =
-                Resource(AWAY_CHAIN, address(away), kinds[i], 1000, named(bob), keccak256("salt"));
-            executeIssue(fake);
-            (bytes32 root_, bytes memory proof) = (root(), proveNote(fake));
+        bytes32 root_ = root();
+        for (uint256 i = 0; i < fakes.length; ++i) {
+            bytes memory proof = proveNote(fakes[i]);
+            bytes memory reason =
+                abi.encodeWithSelector(HyphaConsumer.ForeignKind.selector, home.kind(), fakes[i].kind);
             vm.chainId(AWAY_CHAIN);
-            vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.ForeignKind.selector, home.kind(), kinds[i]));
-            away.withdraw(fake, root_, proof);
+            vm.expectRevert(reason);
+            away.withdraw(fakes[i], root_, proof);
         }
     }
 
@@ -73,11 +71,10 @@ contract SyntheticTokenTest is VaultWorld {
         Resource memory exit = minted(bob, 1000);
         vm.expectEmit(address(away));
         emit SyntheticToken.NoteSpent(idOf(exit), 1);
-        (, OperationBuilder.TransferDraft memory draft) =
-            depositAway(bob, 1000, HOME_CHAIN, address(home), named(bob), list(exit));
+        (uint64 number,) = depositAway(bob, 1000, HOME_CHAIN, address(home), named(bob), list(exit));
         assertEq(away.totalSupply(), 0);
         assertFalse(away.isHeld(idOf(exit)));
-        Resource[] memory created = executeTransfer(draft);
+        Resource[] memory created = execute(AWAY_CHAIN, number);
         assertEq(created.length, 1, "no change");
         withdraw(created[0]);
         assertEq(token.balanceOf(bob), 1_001_000);
@@ -86,9 +83,8 @@ contract SyntheticTokenTest is VaultWorld {
 
     function test_deposit_partOfNotes_changeIsCollectedAndMovesOn() public {
         Resource[] memory notes = list(minted(bob, 1000), minted(alice, 50));
-        (, OperationBuilder.TransferDraft memory draft) =
-            depositAway(bob, 700, AWAY_CHAIN, alice, "rent", notes);
-        Resource[] memory created = executeTransfer(draft);
+        (uint64 number,) = depositAway(bob, 700, AWAY_CHAIN, alice, "rent", notes);
+        Resource[] memory created = execute(AWAY_CHAIN, number);
         assertEq(created[0].quantity, 700);
         assertEq(created[0].owner, alice);
         assertEq(created[1].quantity, 350);
@@ -98,8 +94,8 @@ contract SyntheticTokenTest is VaultWorld {
         collect(created[1]);
         assertTrue(away.isHeld(idOf(created[1])));
         assertEq(away.totalSupply(), 350);
-        (, draft) = depositAway(bob, 300, HOME_CHAIN, address(home), named(bob), list(created[1]));
-        withdraw(executeTransfer(draft)[0]);
+        (number,) = depositAway(bob, 300, HOME_CHAIN, address(home), named(bob), list(created[1]));
+        withdraw(execute(AWAY_CHAIN, number)[0]);
         assertEq(token.balanceOf(bob), 1_000_300);
     }
 
@@ -169,9 +165,8 @@ contract SyntheticTokenTest is VaultWorld {
     /// @dev The change of a request that is not resolved is no note yet.
     function test_collect_early_reverts() public {
         Resource memory exit = minted(bob, 1000);
-        (, OperationBuilder.TransferDraft memory draft) =
-            depositAway(bob, 700, AWAY_CHAIN, alice, 0, list(exit));
-        Resource memory change = createdBy(draft)[1];
+        (, Resource[] memory created) = depositAway(bob, 700, AWAY_CHAIN, alice, 0, list(exit));
+        Resource memory change = created[1];
         (bytes32 root_, bytes memory proof) = (root(), proveNote(change));
         vm.expectPartialRevert(IProofErrors.ClaimMismatch.selector);
         away.collect(change, root_, proof);
@@ -188,9 +183,8 @@ contract SyntheticTokenTest is VaultWorld {
         refund(away, number);
         assertEq(away.balanceOf(bob), 1000);
         assertTrue(away.isHeld(idOf(exit)));
-        (, OperationBuilder.TransferDraft memory draft) =
-            depositAway(bob, 1000, HOME_CHAIN, address(home), named(bob), list(exit));
-        withdraw(executeTransfer(draft)[0]);
+        (number,) = depositAway(bob, 1000, HOME_CHAIN, address(home), named(bob), list(exit));
+        withdraw(execute(AWAY_CHAIN, number)[0]);
         assertEq(token.balanceOf(bob), 1_001_000);
     }
 
@@ -208,9 +202,8 @@ contract SyntheticTokenTest is VaultWorld {
 
     function test_refund_executed_reverts() public {
         Resource memory exit = minted(bob, 1000);
-        (uint64 number, OperationBuilder.TransferDraft memory draft) =
-            depositAway(bob, 400, HOME_CHAIN, address(home), named(bob), list(exit));
-        executeTransfer(draft);
+        (uint64 number,) = depositAway(bob, 400, HOME_CHAIN, address(home), named(bob), list(exit));
+        execute(AWAY_CHAIN, number);
         (bytes32 root_, bytes memory proof) = (root(), proveOne(voidKey(AWAY_CHAIN, number)));
         vm.expectPartialRevert(IProofErrors.ClaimMismatch.selector);
         away.refund(number, root_, proof);

@@ -64,7 +64,7 @@ contract TokenVaultTest is VaultWorld {
 
     function test_withdraw_paysWhomTheNoteNames() public {
         Resource memory note = issued(alice, 1000, AWAY_CHAIN, bob, 0);
-        Resource memory exit = pay(note, BOB, 400, HOME_CHAIN, address(home), named(bob));
+        Resource memory exit = pay(note, BOB, 400, HOME_CHAIN, address(home), named(bob))[0];
         vm.expectEmit(address(home));
         emit NoteVault.Withdrawn(idOf(exit), bob, 400);
         withdraw(exit);
@@ -106,11 +106,9 @@ contract TokenVaultTest is VaultWorld {
 
     function test_withdraw_otherKindsNote_reverts() public {
         issued(alice, 1000, AWAY_CHAIN, bob, 0); // so that there is something to steal
-        Resource memory fake =
-            Resource(HOME_CHAIN, address(home), keccak256("other"), 1000, named(bob), keccak256("salt"));
-        executeIssue(fake);
+        Resource memory fake = issuedBy(HOME_CHAIN, alice, HOME_CHAIN, address(home), named(bob));
         expectRefusal(
-            fake, abi.encodeWithSelector(HyphaConsumer.ForeignKind.selector, home.kind(), keccak256("other"))
+            fake, abi.encodeWithSelector(HyphaConsumer.ForeignKind.selector, home.kind(), fake.kind)
         );
     }
 
@@ -221,8 +219,8 @@ contract TokenVaultTest is VaultWorld {
     }
 
     function test_refund_executed_reverts() public {
-        (uint64 number, Resource memory note) = depositHome(alice, 1000, AWAY_CHAIN, bob, 0);
-        executeIssue(note);
+        (uint64 number,) = depositHome(alice, 1000, AWAY_CHAIN, bob, 0);
+        execute(HOME_CHAIN, number);
         expectNoRefund(number);
     }
 
@@ -234,9 +232,10 @@ contract TokenVaultTest is VaultWorld {
 
     /// @dev Another chain's void of the same number, and another number's void, prove nothing here.
     function test_refund_othersVoid_reverts() public {
-        (uint64 number, Resource memory note) = depositHome(alice, 1000, AWAY_CHAIN, bob, 0);
-        executeIssue(note);
-        voidRequest(AWAY_CHAIN, number);
+        (uint64 number,) = depositHome(alice, 1000, AWAY_CHAIN, bob, 0);
+        execute(HOME_CHAIN, number);
+        voidRequest(AWAY_CHAIN, othersRequest(AWAY_CHAIN));
+        assertEq(othersRequest(HOME_CHAIN), number + 1);
         voidRequest(HOME_CHAIN, number + 1);
         (bytes32 root_, bytes memory away_) = (root(), proveOne(voidKey(AWAY_CHAIN, number)));
         bytes memory other = proveOne(voidKey(HOME_CHAIN, number + 1));
