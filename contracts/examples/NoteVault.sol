@@ -45,6 +45,8 @@ abstract contract NoteVault is ReentrancyGuardTransient {
     /// @notice What was put in with a request, by its number; it stays here when it is given back.
     mapping(uint64 number => Deposit) public deposits;
     HyphaConsumer.Claims internal _claims;
+    /// @dev That of the requests, whatever a fork makes of `block.chainid`.
+    uint256 private immutable _chainId;
 
     /// @param verifier_ The hub or spoke of this chain, not an attested one.
     /// @param homeChainId EIP-155 chain id of the home vault's chain.
@@ -52,7 +54,8 @@ abstract contract NoteVault is ReentrancyGuardTransient {
     constructor(IRootVerifier verifier_, uint256 homeChainId, address home) {
         HyphaConsumer.requireVerifying(verifier_);
         verifier = verifier_;
-        kind = HyphaConsumer.kindOf(homeChainId, home, LABEL);
+        _chainId = block.chainid;
+        kind = HyphaConsumer.contractKind(homeChainId, home, LABEL);
     }
 
     /// @notice Pays an exit note to its recipient, once. Anyone may call.
@@ -72,7 +75,7 @@ abstract contract NoteVault is ReentrancyGuardTransient {
     function refund(uint64 number, bytes32 root, bytes calldata proof) external nonReentrant {
         Deposit memory put = deposits[number];
         if (put.depositor == address(0)) revert UnknownDeposit(number);
-        _claims.claimVoid(verifier, number, root, proof);
+        _claims.claimVoid(verifier, _chainId, number, root, proof);
         emit Refunded(number, put.depositor, put.quantity);
         _release(put.depositor, put.quantity);
     }
@@ -83,8 +86,8 @@ abstract contract NoteVault is ReentrancyGuardTransient {
     }
 
     /// @notice Whether what was put in with this request has been given back.
-    function isRefunded(uint64 number) external view returns (bool) {
-        return _claims.isVoidClaimed(number);
+    function isRefunded(uint64 number) public view returns (bool) {
+        return _claims.isVoidClaimed(_chainId, number);
     }
 
     /// @dev Pays `quantity` units to `recipient`; the last thing that a function does.

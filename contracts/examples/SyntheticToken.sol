@@ -91,7 +91,7 @@ contract SyntheticToken is NoteVault, ERC20 {
     /// @notice Whether the contract holds the note with this id, so that it can be moved on.
     function isHeld(bytes32 resourceId) public view returns (bool) {
         uint64 spentBy = _spentBy[resourceId];
-        return _claims.isNoteClaimed(resourceId) && (spentBy == 0 || _claims.isVoidClaimed(spentBy));
+        return _claims.isNoteClaimed(resourceId) && (spentBy == 0 || isRefunded(spentBy));
     }
 
     /// @inheritdoc ERC20

@@ -3,9 +3,9 @@ pragma solidity ^0.8.28;
 
 import {Bytes} from "@openzeppelin/contracts/utils/Bytes.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IRootSpoke, IRootVerifier, Output, Resource} from "../interfaces/IHypha.sol";
+import {IOperationErrors, IRootSpoke, IRootVerifier, Output, Resource} from "../interfaces/IHypha.sol";
 import {Ids} from "./Ids.sol";
+import {Operations} from "./Operations.sol";
 import {Key} from "../types/TreeTypes.sol";
 
 /// @title For contracts that own notes: what they need to trust a note or a void request, and to move their notes
@@ -27,9 +27,9 @@ import {Key} from "../types/TreeTypes.sol";
 /// `root` is any root that the verifier knows (`IRootVerifier.isKnownRoot`), `proof` a multiproof of the one key; the coordinator
 /// serves both, and anyone can make them from the hub's logs.
 library HyphaConsumer {
-    /// @notice The leaves of the tree on which the contract has acted. Keep exactly one a contract.
+    /// @notice On what the contract has acted: resource ids of notes, and keys of void requests. Keep exactly one a contract.
     struct Claims {
-        mapping(Key key => bool) claimed;
+        mapping(bytes32 id => bool) claimed;
     }
 
     /// @notice The verifier does not know this root, or no longer: it is too new, withdrawn by a freeze, dropped, or invented.
@@ -40,8 +40,8 @@ library HyphaConsumer {
     error ForeignOwner(address expected, address actual);
     /// @notice The note is of another kind.
     error ForeignKind(bytes32 expected, bytes32 actual);
-    /// @notice The contract has acted on this leaf before.
-    error AlreadyClaimed(bytes32 key);
+    /// @notice The contract has acted on this before: a note by its resource id, a void request by its key.
+    error AlreadyClaimed(bytes32 id);
     /// @notice The verifier takes roots on the attestors' word alone, which is too little for contracts that hold value.
     error AttestedVerifier(address verifier);
 
@@ -51,7 +51,7 @@ library HyphaConsumer {
         "Transfer(bytes32[] inputs,Output[] outputs,uint64 deadline)Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)"
     );
     /// @dev The flag of an amount that is followed by data.
-    uint8 private constant HAS_DATA = 0x80;
+    uint256 private constant HAS_DATA = 0x80;
 
     /// @notice Claims a note of this contract, once: reverts unless `note` is of `kind`, belongs to this contract on this chain,
     /// stands under `root`, which the verifier knows, and was not claimed before.
@@ -71,30 +71,39 @@ library HyphaConsumer {
         if (note.owner != address(this)) revert ForeignOwner(address(this), note.owner);
         if (note.kind != kind) revert ForeignKind(kind, note.kind);
         id = Ids.resourceId(note);
-        _claim(claims, verifier, Ids.resourceKey(block.chainid, id), abi.encode(note), root, proof);
+        _claim(claims, id);
+        _prove(verifier, root, Ids.resourceKey(note.domainId, id), abi.encode(note), proof);
     }
 
     /// @notice Claims that a request of this chain's queue was void, once: reverts unless its void key stands under `root`, which
     /// the verifier knows. That the request was the contract's own, the contract must know: it keeps the numbers of its requests.
+    /// @param chainId Of the contract's chain when it made the request: a fork may change `block.chainid`, but not what was queued.
     /// @param number Of the request, as the verifier returned it.
     function claimVoid(
         Claims storage claims,
         IRootVerifier verifier,
+        uint256 chainId,
         uint64 number,
         bytes32 root,
         bytes calldata proof
     ) internal {
-        _claim(claims, verifier, _voidKey(number), "1", root, proof);
+        Key key = Ids.voidKey(chainId, number);
+        _claim(claims, Key.unwrap(key));
+        _prove(verifier, root, key, "1", proof);
     }
 
-    /// @notice Whether the contract has claimed the note with this id.
+    /// @notice Whether the contract has claimed the note with this resource id.
     function isNoteClaimed(Claims storage claims, bytes32 id) internal view returns (bool) {
-        return claims.claimed[Ids.resourceKey(block.chainid, id)];
+        return claims.claimed[id];
     }
 
-    /// @notice Whether the contract has claimed that this request of its chain's queue was void.
-    function isVoidClaimed(Claims storage claims, uint64 number) internal view returns (bool) {
-        return claims.claimed[_voidKey(number)];
+    /// @notice Whether the contract has claimed that this request was void.
+    function isVoidClaimed(Claims storage claims, uint256 chainId, uint64 number)
+        internal
+        view
+        returns (bool)
+    {
+        return claims.claimed[Key.unwrap(Ids.voidKey(chainId, number))];
     }
 
     /// @notice Reverts unless the verifier checks every step itself: it is the hub, or a spoke that is not attested. For the
@@ -105,8 +114,8 @@ library HyphaConsumer {
     }
 
     /// @notice The kind of what the contract `issuer` on `chainId` issues by `IRequestQueue.requestIssue` with `label`.
-    function kindOf(uint256 chainId, address issuer, bytes32 label) internal pure returns (bytes32) {
-        return keccak256(abi.encode(chainId, issuer, label));
+    function contractKind(uint256 chainId, address issuer, bytes32 label) internal pure returns (bytes32) {
+        return Ids.contractKind(chainId, issuer, label);
     }
 
     /// @notice The id of a note: the hash of all its fields.
@@ -123,9 +132,15 @@ library HyphaConsumer {
         pure
         returns (bytes memory content)
     {
-        content = abi.encodePacked(
-            SafeCast.toUint8(inputs.length), SafeCast.toUint8(outputs.length), uint8(0), deadline
-        );
+        if (inputs.length > Operations.MAX_REQUEST_NOTES) {
+            revert IOperationErrors.InputCount(inputs.length);
+        }
+        if (outputs.length > Operations.MAX_REQUEST_NOTES) {
+            revert IOperationErrors.OutputCount(outputs.length);
+        }
+        // Both fit, as just checked.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        content = abi.encodePacked(uint8(inputs.length), uint8(outputs.length), uint8(0), deadline);
         for (uint256 i = 0; i < inputs.length; ++i) {
             Resource memory note = inputs[i];
             content = bytes.concat(
@@ -169,23 +184,17 @@ library HyphaConsumer {
         return Resource(output.domainId, output.owner, output.kind, output.quantity, output.data, salt);
     }
 
-    /// @dev Acts once on the leaf `key`, which holds `value` under `root`.
-    function _claim(
-        Claims storage claims,
-        IRootVerifier verifier,
-        Key key,
-        bytes memory value,
-        bytes32 root,
-        bytes calldata proof
-    ) private {
-        if (claims.claimed[key]) revert AlreadyClaimed(Key.unwrap(key));
-        claims.claimed[key] = true;
-        if (!verifier.verifyProof(root, Key.unwrap(key), value, proof)) revert UnknownRoot(root);
+    function _claim(Claims storage claims, bytes32 id) private {
+        if (claims.claimed[id]) revert AlreadyClaimed(id);
+        claims.claimed[id] = true;
     }
 
-    /// @dev The key of a void request of this chain's queue.
-    function _voidKey(uint64 number) private view returns (Key) {
-        return Ids.namespacedKey(block.chainid, keccak256(abi.encodePacked("void:", number)));
+    /// @dev Reverts unless `key` holds `value` under a root that the verifier knows.
+    function _prove(IRootVerifier verifier, bytes32 root, Key key, bytes memory value, bytes calldata proof)
+        private
+        view
+    {
+        if (!verifier.verifyProof(root, Key.unwrap(key), value, proof)) revert UnknownRoot(root);
     }
 
     function _packNote(uint256 domainId, address owner, bytes32 kind, uint256 quantity, bytes32 data)
@@ -193,12 +202,14 @@ library HyphaConsumer {
         pure
         returns (bytes memory)
     {
+        if (domainId > type(uint64).max) revert IOperationErrors.UnknownDomain(domainId);
         // No leading zero, so that each quantity has one encoding; for zero it makes one that the verifier refuses.
         uint256 size = Math.log256(quantity) + 1;
         bytes memory digits = Bytes.slice(abi.encodePacked(quantity), 32 - size);
-        bytes memory head = abi.encodePacked(SafeCast.toUint64(domainId), owner, kind);
-        uint8 header = SafeCast.toUint8(size);
-        if (data == 0) return abi.encodePacked(head, header, digits);
-        return abi.encodePacked(head, header | HAS_DATA, digits, data);
+        // Both fit: the domain as just checked, and the size is at most 32.
+        // forge-lint: disable-next-item(unsafe-typecast)
+        bytes memory head =
+            abi.encodePacked(uint64(domainId), owner, kind, uint8(data == 0 ? size : size | HAS_DATA));
+        return data == 0 ? bytes.concat(head, digits) : bytes.concat(head, digits, data);
     }
 }

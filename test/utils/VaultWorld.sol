@@ -280,6 +280,11 @@ abstract contract VaultWorld is Test {
         (notes[0], notes[1]) = (first, second);
     }
 
+    /// @dev The notes that a request spends when it is executed.
+    function spentBy(uint256 chainId, uint64 number) internal view returns (Resource[] memory spent) {
+        (spent,) = abi.decode(_asked[chainId][number], (Resource[], Resource[]));
+    }
+
     function queueOf(uint256 chainId) internal view returns (IRequestQueue) {
         return IRequestQueue(address(chainId == HOME_CHAIN ? homeVerifier : awayVerifier));
     }

@@ -28,7 +28,7 @@ contract SyntheticTokenTest is VaultWorld {
     function test_withdraw_twice_reverts() public {
         Resource memory exit = minted(bob, 1000);
         (bytes32 root_, bytes memory proof) = (root(), proveNote(exit));
-        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, resourceKey(exit)));
+        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, idOf(exit)));
         away.withdraw(exit, root_, proof);
     }
 
@@ -149,7 +149,7 @@ contract SyntheticTokenTest is VaultWorld {
         Resource memory gift = issued(alice, 1000, AWAY_CHAIN, address(away), 0);
         collect(gift);
         (bytes32 root_, bytes memory proof) = (root(), proveNote(gift));
-        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, resourceKey(gift)));
+        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, idOf(gift)));
         away.collect(gift, root_, proof);
     }
 

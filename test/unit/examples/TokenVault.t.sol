@@ -87,7 +87,7 @@ contract TokenVaultTest is VaultWorld {
         withdraw(exit);
         bytes memory proof = proveNote(exit);
         bytes32 root_ = root();
-        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, resourceKey(exit)));
+        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AlreadyClaimed.selector, idOf(exit)));
         home.withdraw(exit, root_, proof);
     }
 
@@ -97,6 +97,16 @@ contract TokenVaultTest is VaultWorld {
         expectRefusal(
             exit, abi.encodeWithSelector(HyphaConsumer.ForeignDomain.selector, HOME_CHAIN, AWAY_CHAIN)
         );
+    }
+
+    function test_withdraw_onAFork_reverts() public {
+        Resource memory exit = issued(alice, 1000, HOME_CHAIN, address(home), named(bob));
+        (bytes32 root_, bytes memory proof) = (root(), proveNote(exit));
+        vm.chainId(UNKNOWN_CHAIN);
+        vm.expectRevert(
+            abi.encodeWithSelector(HyphaConsumer.ForeignDomain.selector, UNKNOWN_CHAIN, HOME_CHAIN)
+        );
+        home.withdraw(exit, root_, proof);
     }
 
     function test_withdraw_otherOwnersNote_reverts() public {
@@ -242,6 +252,10 @@ contract TokenVaultTest is VaultWorld {
         vm.chainId(HOME_CHAIN);
         vm.expectPartialRevert(IProofErrors.RootMismatch.selector);
         home.refund(number, root_, away_);
+        vm.chainId(AWAY_CHAIN); // a fork of the home chain, with the other's id (B4)
+        vm.expectPartialRevert(IProofErrors.RootMismatch.selector);
+        home.refund(number, root_, away_);
+        vm.chainId(HOME_CHAIN);
         vm.expectPartialRevert(IProofErrors.RootMismatch.selector);
         home.refund(number, root_, other);
         vm.expectRevert(abi.encodeWithSelector(NoteVault.UnknownDeposit.selector, number + 1));
