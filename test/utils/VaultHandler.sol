@@ -8,7 +8,7 @@ import {VaultWorld} from "./VaultWorld.sol";
 /// @title Two people who move value in, about and out, and lie to the vaults, with a ledger of what is owed to whom
 contract VaultHandler is VaultWorld {
     /// @dev A request that no batch has resolved, or that was void and is not given back.
-    struct Request {
+    struct Awaited {
         uint256 chainId;
         uint64 number;
         uint256 quantity;
@@ -16,8 +16,8 @@ contract VaultHandler is VaultWorld {
         bool hopeless; // its destination is no chain of the hub's
     }
 
-    Request[] private _pending; // in the order of the hub's queue
-    Request[] private _void;
+    Awaited[] private _pending; // in the order of the hub's queue
+    Awaited[] private _void;
     Resource[] private _unspent; // every note of the tree
     /// @notice Units sent to the synthetic token for nobody: they are in its reserve for ever.
     uint256 public gifts;
@@ -34,7 +34,7 @@ contract VaultHandler is VaultWorld {
         (address from, uint256 domainId, address owner, bytes32 data) = draw(seed);
         amount = bound(amount, 1, 5000);
         (uint64 number,) = depositHome(from, amount, domainId, owner, data);
-        _await(Request(HOME_CHAIN, number, amount, isGift(owner, data), domainId == UNKNOWN_CHAIN));
+        _await(Awaited(HOME_CHAIN, number, amount, isGift(owner, data), domainId == UNKNOWN_CHAIN));
         ++done[this.enter.selector];
     }
 
@@ -53,7 +53,7 @@ contract VaultHandler is VaultWorld {
     /// @dev The hub's next request is executed, or void when it cannot be.
     function resolve() public {
         if (_pending.length == 0) return;
-        Request memory request = _pending[0];
+        Awaited memory request = _pending[0];
         for (uint256 i = 1; i < _pending.length; ++i) {
             _pending[i - 1] = _pending[i];
         }
@@ -62,7 +62,7 @@ contract VaultHandler is VaultWorld {
             voidRequest(request.chainId, request.number);
             _void.push(request);
         } else {
-            _apply(spentBy(request.chainId, request.number), execute(request.chainId, request.number));
+            _apply(requestOf(request.chainId, request.number).spent, execute(request.chainId, request.number));
             owed[request.chainId] -= request.quantity;
             if (request.gift) gifts += request.quantity;
         }
@@ -246,7 +246,7 @@ contract VaultHandler is VaultWorld {
         return person == alice ? ALICE : BOB;
     }
 
-    function _await(Request memory request) private {
+    function _await(Awaited memory request) private {
         _pending.push(request);
         owed[request.chainId] += request.quantity;
     }
@@ -260,7 +260,7 @@ contract VaultHandler is VaultWorld {
         Resource memory note
     ) private {
         (uint64 number,) = depositAway(from, quantity, domainId, owner, data, list(note));
-        _await(Request(AWAY_CHAIN, number, quantity, isGift(owner, data), domainId == UNKNOWN_CHAIN));
+        _await(Awaited(AWAY_CHAIN, number, quantity, isGift(owner, data), domainId == UNKNOWN_CHAIN));
     }
 
     function _apply(Resource[] memory spent, Resource[] memory created) private {
@@ -282,7 +282,7 @@ contract VaultHandler is VaultWorld {
 
     function _giveBack(uint256 place) private {
         ++done[this.giveBack.selector];
-        Request memory request = _void[place];
+        Awaited memory request = _void[place];
         _void[place] = _void[_void.length - 1];
         _void.pop();
         owed[request.chainId] -= request.quantity;

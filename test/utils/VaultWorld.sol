@@ -1,66 +1,64 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Test} from "forge-std/Test.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {NoteVault} from "../../contracts/examples/NoteVault.sol";
 import {SyntheticToken} from "../../contracts/examples/SyntheticToken.sol";
 import {TokenVault} from "../../contracts/examples/TokenVault.sol";
-import {IRequestQueue, IRootVerifier, Output, Resource} from "../../contracts/interfaces/IHypha.sol";
+import {IRootVerifier, Output, Resource} from "../../contracts/interfaces/IHypha.sol";
+import {RequestQueue} from "../../contracts/RequestQueue.sol";
+import {RootSpoke} from "../../contracts/RootSpoke.sol";
 import {OperationBuilder} from "./OperationBuilder.sol";
-import {TreeModel} from "./TreeModel.sol";
-import {VerifierDouble} from "./VerifierDouble.sol";
-import {SilentToken} from "./tokens/SilentToken.sol";
+import {RequestWorld} from "./RequestWorld.sol";
 import {PlainToken} from "./tokens/PlainToken.sol";
+import {SilentToken} from "./tokens/SilentToken.sol";
 
-/// @title A home vault and a synthetic token on two chains, and the ways of value between them
-abstract contract VaultWorld is Test {
-    using TreeModel for TreeModel.Tree;
-
-    uint256 internal constant HUB_CHAIN = 1001;
-    uint256 internal constant HOME_CHAIN = 2002;
+/// @title A home vault on one spoke and a synthetic token on another, and the ways of value between them
+abstract contract VaultWorld is RequestWorld {
+    uint256 internal constant HOME_CHAIN = SPOKE_CHAIN;
     uint256 internal constant AWAY_CHAIN = 4004;
     uint256 internal constant UNKNOWN_CHAIN = 9009;
-    uint256 internal constant ALICE = 0xA1;
-    uint256 internal constant BOB = 0xB0B;
-    uint64 internal constant FAR = type(uint64).max;
-    uint128 internal constant FEE = 0.01 ether;
+    bytes32 internal constant LABEL = "hypha:token";
 
     address internal immutable alice = vm.addr(ALICE);
     address internal immutable bob = vm.addr(BOB);
 
-    VerifierDouble internal homeVerifier;
-    VerifierDouble internal awayVerifier;
+    RootSpoke internal awaySpoke;
     PlainToken internal token;
     TokenVault internal home;
     SyntheticToken internal away;
 
-    TreeModel.Tree private _tree;
-    /// @dev What requests spend and create when they are executed: `abi.encode(spent, created)`.
-    mapping(uint256 chainId => mapping(uint64 number => bytes)) private _asked;
+    /// @dev Every request, by its chain and number: `abi.encode(Request)`.
+    mapping(uint256 chainId => mapping(uint64 number => bytes)) private _requests;
 
-    function setUp() public virtual {
-        vm.warp(1_700_000_000);
-        homeVerifier = new VerifierDouble(HUB_CHAIN, address(1), false);
-        awayVerifier = new VerifierDouble(HUB_CHAIN, address(1), false);
+    function setUp() public virtual override {
+        super.setUp();
+        vm.chainId(AWAY_CHAIN);
+        awaySpoke = new RootSpoke(spokeConfig(false, false));
+        vm.chainId(HUB_CHAIN);
+        vm.prank(GOVERNANCE);
+        hub.registerSpoke(AWAY_CHAIN, address(awaySpoke));
         token = newToken();
         vm.chainId(HOME_CHAIN);
-        home = new TokenVault(IRootVerifier(address(homeVerifier)), IERC20(address(token)));
+        home = new TokenVault(IRootVerifier(address(spoke)), IERC20(address(token)));
         vm.chainId(AWAY_CHAIN);
         away = new SyntheticToken(
-            IRootVerifier(address(awayVerifier)), HOME_CHAIN, address(home), "Away", "AWY", 18
+            IRootVerifier(address(awaySpoke)), HOME_CHAIN, address(home), "Away", "AWY", 18
         );
-        for (uint256 i = 0; i < 2; ++i) {
-            address account = i == 0 ? alice : bob;
-            vm.deal(account, 100 ether);
-            token.mint(account, 1_000_000);
-            vm.prank(account);
-            SilentToken(address(token)).approve(address(home), type(uint256).max); // whatever it returns
-        }
+        equip(alice);
+        equip(bob);
     }
 
     function newToken() internal virtual returns (PlainToken) {
         return new PlainToken();
+    }
+
+    /// @dev Gives an account tokens, which the home vault may take, and ether for fees.
+    function equip(address account) private {
+        vm.deal(account, 100 ether);
+        token.mint(account, 1_000_000);
+        vm.prank(account);
+        SilentToken(address(token)).approve(address(home), type(uint256).max); // whatever it returns
     }
 
     // ---- value goes in
@@ -75,9 +73,8 @@ abstract contract VaultWorld is Test {
         vm.prank(from);
         (number, id) = home.deposit{value: FEE}(amount, domainId, owner, data);
         (, uint256 quantity) = home.deposits(number);
-        note = Resource(domainId, owner, home.kind(), quantity, data, requestedSalt(HOME_CHAIN, number));
+        note = rememberIssue(HOME_CHAIN, number, address(home), Output(domainId, owner, 0, quantity, data));
         assertEq(id, idOf(note), "the note's id");
-        _remember(HOME_CHAIN, number, new Resource[](0), list(note));
     }
 
     /// @dev A note that the home vault issued, in everybody's tree.
@@ -97,11 +94,8 @@ abstract contract VaultWorld is Test {
         vm.chainId(chainId);
         vm.deal(issuer, FEE);
         vm.prank(issuer);
-        (uint64 number,) =
-            queueOf(chainId).requestIssue{value: FEE}(domainId, owner, 1000, data, "hypha:token");
-        bytes32 kind = keccak256(abi.encode(chainId, issuer, bytes32("hypha:token")));
-        Resource memory note = Resource(domainId, owner, kind, 1000, data, requestedSalt(chainId, number));
-        _remember(chainId, number, new Resource[](0), list(note));
+        (uint64 number,) = queueOf(chainId).requestIssue{value: FEE}(domainId, owner, 1000, data, LABEL);
+        rememberIssue(chainId, number, issuer, Output(domainId, owner, 0, 1000, data));
         return execute(chainId, number)[0];
     }
 
@@ -114,13 +108,15 @@ abstract contract VaultWorld is Test {
         bytes32 data,
         Resource[] memory notes
     ) internal returns (uint64 number, Resource[] memory created) {
+        Output memory output = Output(domainId, owner, away.kind(), quantity, data);
+        Request memory request = draftTransfer(AWAY_CHAIN, address(away), awayDraft(output, notes));
+        created = request.created;
         vm.chainId(AWAY_CHAIN);
         bytes32 id;
         vm.prank(from);
         (number, id) = away.deposit{value: FEE}(quantity, domainId, owner, data, notes);
-        created = createdBy(awayDraft(Output(domainId, owner, away.kind(), quantity, data), notes));
         assertEq(id, idOf(created[0]), "the note's id");
-        _remember(AWAY_CHAIN, number, notes, created);
+        _remember(request);
     }
 
     function awayDraft(Output memory output, Resource[] memory notes)
@@ -141,40 +137,29 @@ abstract contract VaultWorld is Test {
         }
     }
 
-    /// @dev What a transfer creates.
-    function createdBy(OperationBuilder.TransferDraft memory draft)
-        internal
-        pure
-        returns (Resource[] memory created)
-    {
-        bytes32 hash = OperationBuilder.transferHash(draft);
-        created = new Resource[](draft.outputs.length);
-        for (uint256 i = 0; i < created.length; ++i) {
-            Output memory o = draft.outputs[i];
-            bytes32 salt = keccak256(abi.encode(hash, i));
-            created[i] = Resource(o.domainId, o.owner, o.kind, o.quantity, o.data, salt);
-        }
-    }
-
     // ---- batches that resolve requests, or take a signed transfer
 
+    /// @dev The hub executes a request, and both spokes follow.
     function execute(uint256 chainId, uint64 number) internal returns (Resource[] memory created) {
-        Resource[] memory spent;
-        (spent, created) = abi.decode(_asked[chainId][number], (Resource[], Resource[]));
-        _write(spent, created);
-        _land();
+        Request memory request = requestOf(chainId, number);
+        if (chainId != HUB_CHAIN) enqueue(request);
+        _landEverywhere(execute(request));
+        return request.created;
     }
 
+    /// @dev The hub resolves a request as void, for a domain that it does not know, and both spokes follow.
     function voidRequest(uint256 chainId, uint64 number) internal {
-        _tree.set(voidKey(chainId, number), keccak256("1"));
-        _land();
+        Request memory request = requestOf(chainId, number);
+        enqueue(request);
+        _landEverywhere(voidOf(request, UNKNOWN_DOMAIN, 0));
     }
 
     /// @dev A request of somebody else's that will be void.
     function othersRequest(uint256 chainId) internal returns (uint64 number) {
         vm.chainId(chainId);
         vm.prank(bob);
-        (number,) = queueOf(chainId).requestIssue{value: FEE}(UNKNOWN_CHAIN, bob, 1, 0, "other");
+        (number,) = queueOf(chainId).requestIssue{value: FEE}(UNKNOWN_CHAIN, bob, 1, 0, LABEL);
+        rememberIssue(chainId, number, bob, Output(UNKNOWN_CHAIN, bob, 0, 1, 0));
     }
 
     /// @dev The owner of `note` sends `quantity` of it on, and keeps the rest.
@@ -197,14 +182,17 @@ abstract contract VaultWorld is Test {
             draft.outputs[1] =
                 Output(note.domainId, note.owner, note.kind, note.quantity - quantity, note.data);
         }
-        created = createdBy(draft);
-        _write(draft.inputs, created);
-        _land();
+        OperationBuilder.Operation memory signed = OperationBuilder.transfer(draft, hub.domainSeparator());
+        _landEverywhere(signed);
+        return signed.created;
     }
 
     /// @dev Freezes the home chain's spoke from the latest root on.
     function freezeHome() internal {
-        homeVerifier.learn(root(), false);
+        vm.chainId(HOME_CHAIN);
+        uint64 latest = spoke.index();
+        vm.prank(GOVERNANCE);
+        spoke.freeze(latest);
     }
 
     // ---- value goes out
@@ -232,27 +220,25 @@ abstract contract VaultWorld is Test {
 
     // ---- the tree
 
+    /// @dev The latest root.
     function root() internal view returns (bytes32) {
-        return _tree.root();
-    }
-
-    function proveOne(bytes32 key) internal view returns (bytes memory) {
-        bytes32[] memory keys = new bytes32[](1);
-        keys[0] = key;
-        return _tree.prove(keys);
+        return rootOf[rootOf.length - 1];
     }
 
     function proveNote(Resource memory note) internal view returns (bytes memory) {
         return proveOne(resourceKey(note));
     }
 
-    function resourceKey(Resource memory note) internal pure returns (bytes32) {
-        bytes32 id = keccak256(abi.encode(note));
-        return keccak256(abi.encodePacked(note.domainId, keccak256(abi.encodePacked("resource:", id))));
-    }
-
     function voidKey(uint256 chainId, uint64 number) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(chainId, keccak256(abi.encodePacked("void:", number))));
+    }
+
+    function queueOf(uint256 chainId) internal view override returns (RequestQueue) {
+        return chainId == AWAY_CHAIN ? awaySpoke : super.queueOf(chainId);
+    }
+
+    function requestOf(uint256 chainId, uint64 number) internal view returns (Request memory) {
+        return abi.decode(_requests[chainId][number], (Request));
     }
 
     // ---- small things
@@ -280,37 +266,33 @@ abstract contract VaultWorld is Test {
         (notes[0], notes[1]) = (first, second);
     }
 
-    /// @dev The notes that a request spends when it is executed.
-    function spentBy(uint256 chainId, uint64 number) internal view returns (Resource[] memory spent) {
-        (spent,) = abi.decode(_asked[chainId][number], (Resource[], Resource[]));
+    function _remember(Request memory request) private {
+        _requests[request.chainId][request.number] = abi.encode(request);
     }
 
-    function queueOf(uint256 chainId) internal view returns (IRequestQueue) {
-        return IRequestQueue(address(chainId == HOME_CHAIN ? homeVerifier : awayVerifier));
-    }
-
-    function requestedSalt(uint256 chainId, uint64 number) internal view returns (bytes32) {
-        return keccak256(abi.encode(chainId, address(queueOf(chainId)), number));
-    }
-
-    function _remember(uint256 chainId, uint64 number, Resource[] memory spent, Resource[] memory created)
-        private
+    /// @dev The kind of `output` follows from the issuer.
+    function rememberIssue(uint256 chainId, uint64 number, address issuer, Output memory output)
+        internal
+        returns (Resource memory note)
     {
-        _asked[chainId][number] = abi.encode(spent, created);
+        bytes32 kind = keccak256(abi.encode(chainId, issuer, LABEL));
+        bytes32 salt = keccak256(abi.encode(chainId, address(queueOf(chainId)), number));
+        note = Resource(output.domainId, output.owner, kind, output.quantity, output.data, salt);
+        // The tests' chain ids are small.
+        // forge-lint: disable-next-item(unsafe-typecast)
+        bytes memory content = bytes.concat(
+            abi.encodePacked(LABEL, uint64(output.domainId), output.owner),
+            OperationBuilder.amount(output.quantity, output.data),
+            salt
+        );
+        _remember(Request(chainId, number, ISSUE, issuer, content, new Resource[](0), list(note)));
     }
 
-    function _write(Resource[] memory spent, Resource[] memory created) private {
-        for (uint256 i = 0; i < spent.length; ++i) {
-            bytes32 nullifier = keccak256(abi.encodePacked("hypha:nullifier", idOf(spent[i])));
-            _tree.set(keccak256(abi.encodePacked("nullifier:", nullifier)), keccak256("1"));
-        }
-        for (uint256 i = 0; i < created.length; ++i) {
-            _tree.set(resourceKey(created[i]), idOf(created[i]));
-        }
-    }
-
-    function _land() private {
-        homeVerifier.learn(_tree.root(), true);
-        awayVerifier.learn(_tree.root(), true);
+    function _landEverywhere(OperationBuilder.Operation memory operation) private {
+        land(commitBatch(operation));
+        uint64 latest = hub.index();
+        follow(latest);
+        vm.chainId(AWAY_CHAIN);
+        awaySpoke.advance(batchesBetween(awaySpoke.index() + 1, latest), latest, rootFact(latest));
     }
 }

@@ -143,6 +143,13 @@ contract SyntheticTokenTest is VaultWorld {
         away.deposit(200, HOME_CHAIN, bob, 0, list(exit));
     }
 
+    /// @dev Notes are given to a request by its number, so it must be the one that the queue gives.
+    function test_deposit_otherNumber_reverts() public {
+        Resource memory exit = minted(bob, 1000);
+        vm.mockCall(address(awaySpoke), abi.encodeCall(IRequestQueue.requestCount, ()), abi.encode(7));
+        expectNoDeposit(list(exit), abi.encodeWithSignature("Panic(uint256)", 1));
+    }
+
     // ---- change
 
     function test_collect_twice_reverts() public {
@@ -217,6 +224,13 @@ contract SyntheticTokenTest is VaultWorld {
         new SyntheticToken(verifier, 0, address(home), "", "", 18);
         vm.expectRevert(IRootVerifier.ZeroAddress.selector);
         new SyntheticToken(verifier, HOME_CHAIN, address(0), "", "", 18);
+    }
+
+    function test_build_attestedSpoke_reverts() public {
+        IRootVerifier attested = IRootVerifier(address(attestedSpoke));
+        vm.chainId(ATTESTED_CHAIN);
+        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AttestedVerifier.selector, attested));
+        new SyntheticToken(attested, HOME_CHAIN, address(home), "", "", 18);
     }
 
     function test_build_sameKindAsHome() public view {

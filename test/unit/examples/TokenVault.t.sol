@@ -9,6 +9,7 @@ import {
     IRequestQueue,
     IRootVerifier,
     IOperationErrors,
+    Output,
     Resource
 } from "../../../contracts/interfaces/IHypha.sol";
 import {HyphaConsumer} from "../../../contracts/libraries/HyphaConsumer.sol";
@@ -32,7 +33,7 @@ contract TokenVaultTest is VaultWorld {
 
     function test_deposit_tellsIt() public {
         vm.chainId(HOME_CHAIN);
-        bytes32 salt = keccak256(abi.encode(HOME_CHAIN, address(homeVerifier), uint64(1)));
+        bytes32 salt = keccak256(abi.encode(HOME_CHAIN, address(spoke), uint64(1)));
         Resource memory note = Resource(AWAY_CHAIN, bob, home.kind(), 1000, 0, salt);
         vm.expectEmit(address(home));
         emit NoteVault.Deposited(1, alice, idOf(note), 1000);
@@ -60,6 +61,13 @@ contract TokenVaultTest is VaultWorld {
         new TokenVault(verifier, IERC20(address(0)));
     }
 
+    function test_build_attestedSpoke_reverts() public {
+        IRootVerifier attested = IRootVerifier(address(attestedSpoke));
+        vm.chainId(ATTESTED_CHAIN);
+        vm.expectRevert(abi.encodeWithSelector(HyphaConsumer.AttestedVerifier.selector, attested));
+        new TokenVault(attested, token);
+    }
+
     // ---- out
 
     function test_withdraw_paysWhomTheNoteNames() public {
@@ -77,6 +85,7 @@ contract TokenVaultTest is VaultWorld {
         Resource memory exit = issued(alice, 1000, HOME_CHAIN, address(home), named(bob));
         (bytes32 older, bytes memory proof) = (root(), proveNote(exit));
         issued(alice, 1, AWAY_CHAIN, bob, 0);
+        vm.chainId(HOME_CHAIN);
         home.withdraw(exit, older, proof);
         assertEq(token.balanceOf(bob), 1_001_000);
     }
@@ -201,6 +210,23 @@ contract TokenVaultTest is VaultWorld {
             if (!paid) ++refused;
         }
         assertGt(refused, 10);
+    }
+
+    function test_onTheHub_allTheWay() public {
+        vm.chainId(HUB_CHAIN);
+        TokenVault vault = new TokenVault(IRootVerifier(address(hub)), token);
+        vm.startPrank(alice);
+        token.approve(address(vault), 1000);
+        (uint64 number, bytes32 id) = vault.deposit{value: FEE}(1000, HUB_CHAIN, address(vault), named(bob));
+        vm.stopPrank();
+        Output memory output = Output(HUB_CHAIN, address(vault), 0, 1000, named(bob));
+        Resource memory exit = rememberIssue(HUB_CHAIN, number, address(vault), output);
+        assertEq(idOf(exit), id);
+        execute(HUB_CHAIN, number);
+        (bytes32 root_, bytes memory proof) = (root(), proveNote(exit));
+        vm.chainId(HUB_CHAIN);
+        vault.withdraw(exit, root_, proof);
+        assertEq(token.balanceOf(bob), 1_001_000);
     }
 
     // ---- void
