@@ -13,7 +13,8 @@ import {Key} from "../types/TreeTypes.sol";
 /// - A note whose owner is the contract, on the contract's chain, can be spent by the contract alone. So that it exists under
 ///   any known root is a payment to the contract, final and due once: `claimNote`.
 /// - A request of the contract was void, so what it was to bring about will never be: `claimVoid`, once as well.
-/// - The contract moves its notes by `IRequestQueue.requestTransfer(packTransfer(…))` on the same verifier.
+/// - The contract moves its notes by `IRequestQueue.requestTransfer(packTransfer(…))` on the same verifier. It moves only what it
+///   has claimed: a note stays provable under older roots when it is spent, and would be claimed once more after it.
 ///
 /// ```solidity
 /// using HyphaConsumer for HyphaConsumer.Claims;
