@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IOperationErrors} from "../interfaces/IHypha.sol";
+import {IOperationErrors, IProofErrors} from "../interfaces/IHypha.sol";
 import {Ids} from "./Ids.sol";
 import {Memory} from "./Memory.sol";
+import {Key} from "../types/TreeTypes.sol";
 
 /// @title What one operation spends and creates, and what follows from it: its sums, its hash, who signs, the ids of its notes
 /// @dev All operations of a batch share one content: memory costs more the more there is of it. Sums with positions and places
@@ -118,6 +119,19 @@ library Contents {
             uint256 counted = 0; // a bit for each note
             for (uint256 i = 0; counted != all; ++i) {
                 if ((counted >> i) & 1 == 0) counted |= _checkKind(content, i);
+            }
+        }
+    }
+
+    /// @notice Refuses a content that spends one note twice.
+    /// @dev Operations need not ask: the walk finds it, as it finds a note that two of them spend. But a request with one could never
+    /// be executed, nor is it void for any reason, so it would stop its queue for ever.
+    function checkDistinct(Content memory content) internal pure {
+        for (uint256 i = 1; i < content.inputs; ++i) {
+            bytes32 id = idAt(content, i);
+            for (uint256 j = 0; j < i; ++j) {
+                if (idAt(content, j) != id) continue;
+                revert IProofErrors.KeyRepeated(Key.unwrap(Ids.resourceKey(domainAt(content, i), id)));
             }
         }
     }

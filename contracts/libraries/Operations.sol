@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IOperationErrors} from "../interfaces/IHypha.sol";
 import {Calldata} from "./Calldata.sol";
 import {ContentReader} from "./ContentReader.sol";
@@ -104,8 +103,10 @@ library Operations {
     ) internal view returns (bytes32 hash) {
         _checkRequestType(requestType);
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, chainId, sender);
-        uint256 end = _readContent(content, 0, requestType, terms, Contents.reserve());
+        Contents.Content memory read = Contents.reserve();
+        uint256 end = _readContent(content, 0, requestType, terms, read);
         if (end != content.length) revert IOperationErrors.RequestLength(content.length, end);
+        read.checkDistinct();
         return Ids.requestHash(requestType, keccak256(content), sender);
     }
 
@@ -126,17 +127,18 @@ library Operations {
         if (owner == address(0)) revert IOperationErrors.ZeroOwner();
         if (quantity == 0) revert IOperationErrors.ZeroQuantity();
         if (salt == 0) revert IOperationErrors.ZeroSalt();
-        uint256 size = Math.log256(quantity) + 1;
-        bytes memory digits = new bytes(size);
-        for (uint256 i = 0; i < size; ++i) {
-            digits[i] = bytes32(quantity)[32 - size + i];
+        uint256 size = 1;
+        while (size < 32 && quantity >> (8 * size) != 0) ++size;
+        bytes memory digits = abi.encodePacked(quantity << (256 - 8 * size));
+        // Shortens the 32 bytes to those that the quantity needs.
+        assembly ("memory-safe") {
+            mstore(digits, size)
         }
+        if (data != 0) digits = abi.encodePacked(digits, data);
         uint256 header = data == 0 ? size : size | 0x80;
-        bytes memory dataField = data == 0 ? bytes("") : abi.encodePacked(data);
         // Both fit, as checked above and as a size is at most 32.
         // forge-lint: disable-next-line(unsafe-typecast)
-        bytes memory start = abi.encodePacked(label, uint64(domainId), owner, uint8(header));
-        return bytes.concat(start, digits, dataField, salt);
+        return abi.encodePacked(label, uint64(domainId), owner, uint8(header), digits, salt);
     }
 
     /// @notice Splits a witness: the touches in the order that it says, and the multiproof. That the order is ascending,

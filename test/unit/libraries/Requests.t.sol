@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IOperationErrors} from "../../../contracts/interfaces/IHypha.sol";
+import {IOperationErrors, IProofErrors, Resource} from "../../../contracts/interfaces/IHypha.sol";
 import {OperationBuilder} from "../../utils/OperationBuilder.sol";
 import {OperationsHarness} from "../../utils/OperationsHarness.sol";
 import {RequestDrafts} from "../../utils/RequestDrafts.sol";
@@ -95,6 +95,19 @@ contract RequestsTest is RequestDrafts {
         bytes memory content = bytes.concat(hex"05", _content(_own()));
         vm.expectRevert(abi.encodeWithSelector(IOperationErrors.InputCount.selector, 5));
         _hub.checkRequest(content, TRANSFER, CHAIN, SENDER);
+    }
+
+    /// @dev It could never be executed, nor is it void for any reason. A batch with it is refused by the walk.
+    function test_checkRequest_oneNoteTwice_reverts() public {
+        Resource[] memory inputs = new Resource[](4);
+        (inputs[0], inputs[1]) = (_note(CHAIN, SENDER, 500), _note(CHAIN, SENDER, 600));
+        (inputs[2], inputs[3]) = (_note(CHAIN, SENDER, 700), _note(CHAIN, SENDER, 600));
+        bytes memory content = _content(_spend(inputs));
+        vm.expectRevert(abi.encodeWithSelector(IProofErrors.KeyRepeated.selector, _keyOf(inputs[1])));
+        _hub.checkRequest(content, TRANSFER, CHAIN, SENDER);
+        assertEq(_hub.check(_only(_queued(_spend(inputs)))).resolutions.length, 1);
+        inputs[3].salt = bytes32(uint256(inputs[3].salt) ^ 1);
+        _hub.checkRequest(_content(_spend(inputs)), TRANSFER, CHAIN, SENDER);
     }
 
     function test_checkRequest_senderOrChainOfAnother_speaksForNoNote() public {
