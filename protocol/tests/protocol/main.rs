@@ -8,5 +8,7 @@ mod hashes;
 mod honest;
 mod properties;
 mod refused;
+mod refused_requests;
 mod replica;
+mod requests;
 mod vectors;
