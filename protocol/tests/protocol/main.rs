@@ -7,6 +7,7 @@ mod forms;
 mod hashes;
 mod honest;
 mod properties;
+mod queue;
 mod refused;
 mod refused_requests;
 mod replica;

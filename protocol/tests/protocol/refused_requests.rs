@@ -267,7 +267,7 @@ fn voids() -> Vec<Case> {
 
 fn hub_only() -> Vec<Case> {
     let only_hub = |name: &str, bytes, reason| Case { only_hub: true, ..case(name, bytes, reason) };
-    let nowhere = || request(HUB_CHAIN, 6, vault(), Content::Transfer(to_nowhere()));
+    let nowhere = || request(HUB_CHAIN, 6, vault(), Content::Transfer(to_nowhere(HUB_CHAIN)));
     let issue = request(SPOKE_CHAIN, 3, vault(), Content::Issue(issue_to(31340)));
     let known = |position| pack(&[void(nowhere(), VoidReason::UnknownDomain, position)]);
     vec![
@@ -316,7 +316,7 @@ fn asked() -> Vec<Asked> {
         refused("a byte too many", 3, [content.clone(), vec![0]].concat(), "RequestLength"),
         refused("an issue and a byte too many", 4, [issue, vec![0]].concat(), "RequestLength"),
         refused("a second late", 3, of(late), "DeadlinePassed"),
-        refused("to an unknown chain", 3, of(to_nowhere()), "UnknownDomain"),
+        refused("to an unknown chain", 3, of(to_nowhere(HUB_CHAIN)), "UnknownDomain"),
         refused("five inputs", 3, patched(content.clone(), 0, &[5]), "InputCount"),
         refused("not balanced", 3, patched(content.clone(), 166, &[31]), "Unbalanced"),
         refused("not signed", 3, of(Transfer { signatures: vec![], ..mixed_transfer() }), "SignatureCount"),

@@ -65,9 +65,9 @@ pub(crate) fn four_notes() -> Transfer {
 }
 
 /// A transfer to a chain that nobody knows.
-pub(crate) fn to_nowhere() -> Transfer {
+pub(crate) fn to_nowhere(from: u64) -> Transfer {
     transfer(
-        vec![vaults_gold(HUB_CHAIN, 30, 20)],
+        vec![vaults_gold(from, 30, 20)],
         vec![output(gold(), HUB_CHAIN, bob().address(), 10), output(gold(), 31340, bob().address(), 20)],
         &[],
     )
@@ -119,7 +119,7 @@ pub(crate) fn void(request: Request, reason: VoidReason, position: u8) -> Operat
 pub(crate) fn voids() -> Vec<(&'static str, Operation)> {
     let mixed = || request(HUB_CHAIN, 2, vault(), Content::Transfer(mixed_transfer()));
     let issue = || request(SPOKE_CHAIN, 2, vault(), Content::Issue(issue_to(SPOKE_CHAIN)));
-    let nowhere = || request(HUB_CHAIN, 6, vault(), Content::Transfer(to_nowhere()));
+    let nowhere = || request(HUB_CHAIN, 6, vault(), Content::Transfer(to_nowhere(HUB_CHAIN)));
     vec![
         ("void for an absent input", void(mixed(), VoidReason::InputAbsent, 0)),
         ("void for a spent input", void(mixed(), VoidReason::InputSpent, 1)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixtures::{DEADLINE, HUB, HUB_CHAIN, NOW, domains, separator};
-use crate::{batches, facts, hashes, honest, refused, refused_requests, requests};
+use crate::{batches, facts, hashes, honest, queue, refused, refused_requests, requests};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../test/vectors/protocol.json");
 
@@ -24,6 +24,8 @@ fn vectors() -> Value {
         "operations": honest::vectors(),
         "refusedOperations": refused::vectors(),
         "batches": batches::honest_vectors(),
+        "queue": queue::queue_vectors(),
+        "queuedBatches": queue::batch_vectors(),
         "refusedBatches": batches::refused_vectors(),
     })
 }
