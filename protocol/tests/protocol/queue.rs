@@ -243,7 +243,7 @@ fn a_replica_that_follows_the_queue_resolves_it_in_its_order() {
     let next = Operation::Queued(queue()[2].clone());
     assert_eq!(
         refused(&mut before_second, &[next]),
-        QueueError::NotNext { expected: (U256::from(HUB_CHAIN), 1), chain_id: SPOKE_CHAIN, number: 1 }
+        QueueError::RequestOrder { expected: (U256::from(HUB_CHAIN), 1), chain_id: SPOKE_CHAIN, number: 1 }
     );
     let other = request(HUB_CHAIN, 1, SPOKE, Content::Issue(issue_to(HUB_CHAIN)));
     let (expected, actual) = (queue()[0].hash(), other.hash());

@@ -319,6 +319,14 @@ fn asked() -> Vec<Asked> {
         refused("to an unknown chain", 3, of(to_nowhere(HUB_CHAIN)), "UnknownDomain"),
         refused("five inputs", 3, patched(content.clone(), 0, &[5]), "InputCount"),
         refused("not balanced", 3, patched(content.clone(), 166, &[31]), "Unbalanced"),
+        refused("one note twice", 3, of(twice(&[0, 0])), "KeyRepeated"),
+        refused("the last of four notes again", 3, of(twice(&[0, 1, 2, 1])), "KeyRepeated"),
+        refused(
+            "one note twice, and a byte too many",
+            3,
+            [of(twice(&[0, 0])), vec![0]].concat(),
+            "RequestLength",
+        ),
         refused("not signed", 3, of(Transfer { signatures: vec![], ..mixed_transfer() }), "SignatureCount"),
         refused(
             "out of balance and too long",
@@ -327,6 +335,13 @@ fn asked() -> Vec<Asked> {
             "Unbalanced",
         ),
     ]
+}
+
+/// A transfer of the vault's notes with these numbers.
+fn twice(numbers: &[u64]) -> Transfer {
+    let inputs: Vec<_> = numbers.iter().map(|number| vaults_gold(HUB_CHAIN, 1, 50 + number)).collect();
+    let outputs = vec![output(gold(), HUB_CHAIN, vault(), inputs.len() as u64)];
+    transfer(inputs, outputs, &[])
 }
 
 fn ask(asked: &Asked, rules: &Rules) -> Result<(), hypha_protocol::operations::OperationError> {
