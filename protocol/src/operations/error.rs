@@ -169,6 +169,9 @@ pub enum OperationError {
 impl OperationError {
     /// The name of the error, the same in every language.
     pub fn reason(&self) -> &'static str {
+        if let Self::Request(RequestError::KeyRepeated { .. }) = self {
+            return "KeyRepeated"; // an error of proofs, not of operations
+        }
         let data = self.abi_encode();
         data.first_chunk()
             .and_then(|selector| abi::IOperationErrorsErrors::name_by_selector(*selector))

@@ -2,8 +2,10 @@
 
 use alloy::primitives::U256;
 use alloy::sol_types::SolError;
+use hypha_tree::{Key, ProofError};
 
 use crate::contracts::IOperationErrors as abi;
+use crate::proof_error_abi;
 
 /// Why a request, or what a batch says of one, is refused for itself alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,12 @@ pub enum RequestError {
         /// The chain id.
         domain_id: u64,
     },
+    /// A request names one note twice: it could never be executed, nor be void for a reason, and would stop its queue.
+    #[error("a request spends the note under key {key} twice")]
+    KeyRepeated {
+        /// The note's key.
+        key: Key,
+    },
 }
 
 impl RequestError {
@@ -69,6 +77,7 @@ impl RequestError {
             Self::KnownDomain { domain_id } => {
                 abi::KnownDomain { domainId: U256::from(domain_id) }.abi_encode()
             }
+            Self::KeyRepeated { key } => proof_error_abi(&ProofError::KeyRepeated { key }),
         }
     }
 }

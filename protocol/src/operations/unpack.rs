@@ -11,7 +11,7 @@ use super::{
     Operation, OperationError, Output, Request, RequestError, RequestType, RequestedIssue, Resource, Rules,
     TAG_ISSUE, TAG_QUEUED_ISSUE, TAG_QUEUED_TRANSFER, TAG_TRANSFER, TAG_VOID, Transfer, Void, VoidReason,
 };
-use crate::ids::kind_of;
+use crate::ids::{kind_of, resource_id, resource_key};
 use crate::signing::{
     SIGNATURE_LENGTH, digest, distinct_owners, issue_hash, owners_beside_sender, transfer_hash,
 };
@@ -52,7 +52,17 @@ pub fn check_request(
     content: &[u8],
     rules: &Rules,
 ) -> Result<Request, OperationError> {
-    read_request(Head { chain_id, number, sender }, request_type, content, Some(rules))
+    let request = read_request(Head { chain_id, number, sender }, request_type, content, Some(rules))?;
+    check_distinct(request.inputs())?;
+    Ok(request)
+}
+
+fn check_distinct(inputs: &[Resource]) -> Result<(), OperationError> {
+    let repeated = inputs.iter().enumerate().find(|(position, input)| inputs[..*position].contains(input));
+    repeated.map_or(Ok(()), |(_, input)| {
+        let key = resource_key(input.domainId, resource_id(input));
+        Err(RequestError::KeyRepeated { key }.into())
+    })
 }
 
 fn read_request(

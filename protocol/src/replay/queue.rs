@@ -32,7 +32,7 @@ pub enum QueueError {
     },
     /// A batch resolves another request than the one that has waited longest.
     #[error("request {} of chain {} is next, not {number} of chain {chain_id}", expected.1, expected.0)]
-    NotNext {
+    RequestOrder {
         /// Chain id and number of the next one.
         expected: (U256, u64),
         /// Chain id of the request that is resolved.
@@ -87,7 +87,11 @@ impl Queue {
             let Resolution { chain_id, number, hash, .. } = *resolution;
             let next = waiting.next().ok_or(QueueError::QueueEmpty { chain_id, number })?;
             if (next.chain_id, next.number) != (U256::from(chain_id), number) {
-                return Err(QueueError::NotNext { expected: (next.chain_id, next.number), chain_id, number });
+                return Err(QueueError::RequestOrder {
+                    expected: (next.chain_id, next.number),
+                    chain_id,
+                    number,
+                });
             }
             if next.hash != hash {
                 return Err(QueueError::RequestMismatch {
