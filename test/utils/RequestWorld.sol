@@ -129,7 +129,7 @@ abstract contract RequestWorld is World {
         return keccak256(abi.encode(request.requestType, keccak256(request.content), request.sender));
     }
 
-    function queueOf(uint256 chainId) internal view returns (RequestQueue) {
+    function queueOf(uint256 chainId) internal view virtual returns (RequestQueue) {
         if (chainId == HUB_CHAIN) return hub;
         return chainId == SPOKE_CHAIN ? spoke : attestedSpoke;
     }
