@@ -6,7 +6,7 @@ import {Governance, IPausable} from "./interfaces/IHypha.sol";
 import {RootVerifier} from "./RootVerifier.sol";
 
 /// @title A bounded brake: stops new roots for a while, and nothing else
-abstract contract BoundedPause is RootVerifier, IPausable, Ownable2Step {
+abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
     /// @dev Far below the delay of governance, which is what can be fled from while it lasts.
     uint64 private constant MAX_PAUSE_SECONDS = 7 days;
 

@@ -9,12 +9,14 @@ import {RootVerifier} from "./RootVerifier.sol";
 
 /// @title Ways in that need no coordinator: the queue of this chain, and the fees for it
 /// @notice The queue has no bound but its fee: each request costs it, so filling the queue costs that much for each place.
-abstract contract RequestQueue is RootVerifier, IRequestQueue, Ownable2Step {
+abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
     uint8 private constant TRANSFER = uint8(Operations.TAG_QUEUED_TRANSFER);
     uint8 private constant ISSUE = uint8(Operations.TAG_QUEUED_ISSUE);
 
     /// @inheritdoc IRequestQueue
     uint128 public immutable maxRequestFee;
+    /// @dev On an attested spoke, whether there are fees that the next root's bearer is owed; read with the fact verifier.
+    bool internal _feesWait;
     /// @inheritdoc IRequestQueue
     uint128 public requestFee;
     /// @inheritdoc IRequestQueue
@@ -87,7 +89,7 @@ abstract contract RequestQueue is RootVerifier, IRequestQueue, Ownable2Step {
         feesOf[msg.sender] += _feesUpTo[number] - _feesUpTo[credited];
     }
 
-    /// @dev A request was queued here; the hub's own enter its queue at once.
+    /// @dev A request was queued here.
     function _queued(uint64 number, uint8 requestType, bytes32 hash, bytes memory content) internal virtual {}
 
     function _queue(uint8 requestType, bytes32 hash, bytes memory content) private returns (uint64 number) {

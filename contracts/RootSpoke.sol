@@ -84,7 +84,7 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         _checkInstallable(toIndex, root, chain);
         if (toIndex > index) {
             _commit(stateRoot(), toIndex, root, chain);
-            _credit(requestCount);
+            _creditWaiting();
         } else {
             bytes32 heldChain = batchChain(toIndex);
             // Not held is skipped or dropped: unknown, not different.
@@ -172,6 +172,13 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         emit FrozenAt(atIndex);
     }
 
+    /// @dev An attested spoke does not see what is resolved: whoever brings the next root has the fees of all requests.
+    function _creditWaiting() private {
+        if (!_feesWait) return;
+        _feesWait = false;
+        _credit(requestCount);
+    }
+
     /// @dev Of what a batch resolves this chain knows its own requests: each must be one that was queued here, after those
     /// resolved before. A thaw may have skipped some.
     function _resolve(Operations.Resolution[] memory resolutions) private {
@@ -224,6 +231,10 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
     /// @dev Domains are the hub's to check; nobody asks here.
     function _isDomain(uint256) private pure returns (bool) {
         return false;
+    }
+
+    function _queued(uint64, uint8, bytes32, bytes memory) internal override {
+        if (attested) _feesWait = true;
     }
 
     function _isRing() internal view override returns (bool) {

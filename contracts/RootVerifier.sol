@@ -24,11 +24,11 @@ abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
 
     /// @dev Whether `_spent` holds every nullifier of the tree.
     bool private _cacheComplete;
+    mapping(bytes32 nullifier => bool) private _spent;
     /// @inheritdoc IRootVerifier
     address public factVerifier;
     /// @dev Until when new roots are refused (`BoundedPause`); here because it is read with the fact verifier.
     uint64 internal _pausedUntil;
-    mapping(bytes32 nullifier => bool) private _spent;
 
     modifier onHomeChain() {
         _checkHomeChain();

@@ -46,8 +46,9 @@ abstract contract RequestWorld is World {
         made = draftTransfer(chainId, sender, draft);
         fund(sender);
         vm.chainId(chainId);
+        uint128 fee = queueOf(chainId).requestFee();
         vm.prank(sender);
-        made.number = queueOf(chainId).requestTransfer{value: queueOf(chainId).requestFee()}(made.content);
+        made.number = queueOf(chainId).requestTransfer{value: fee}(made.content);
     }
 
     /// @dev As it would be queued next.
@@ -76,10 +77,10 @@ abstract contract RequestWorld is World {
         made = draftIssue(chainId, issuer, domainId, owner, quantity);
         fund(issuer);
         vm.chainId(chainId);
+        uint128 fee = queueOf(chainId).requestFee();
         vm.prank(issuer);
-        (uint64 number, bytes32 id) = queueOf(chainId).requestIssue{value: queueOf(chainId).requestFee()}(
-            domainId, owner, quantity, 0, "label"
-        );
+        (uint64 number, bytes32 id) =
+            queueOf(chainId).requestIssue{value: fee}(domainId, owner, quantity, 0, "label");
         assertEq(number, made.number);
         assertEq(id, keccak256(abi.encode(made.created[0])));
     }
