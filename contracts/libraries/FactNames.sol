@@ -21,6 +21,11 @@ library FactNames {
         return keccak256(abi.encode(root));
     }
 
+    /// @dev Key of "this request was queued"; its value is the request's hash (`Ids.requestHash`).
+    function requestQueued(uint64 number) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked("hypha:request", number));
+    }
+
     /// @dev The batch chain at index 0.
     function genesisBatchChain(uint256 hubChainId, address hub) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked("hypha:genesis", hubChainId, hub));

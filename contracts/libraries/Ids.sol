@@ -8,6 +8,8 @@ import {Key, ValueHash} from "../types/TreeTypes.sol";
 library Ids {
     /// @dev The value hash of a spent nullifier, whose value is the one byte "1".
     ValueHash internal constant SPENT = ValueHash.wrap(keccak256("1"));
+    /// @dev The value hash of a void request, whose value is the same.
+    ValueHash internal constant VOID = SPENT;
 
     function resourceId(Resource memory resource) internal pure returns (bytes32) {
         return keccak256(abi.encode(resource));
@@ -15,11 +17,30 @@ library Ids {
 
     /// @dev The kind of an issuer that signs; a contract's kinds carry its chain instead of zero.
     function signedKind(address issuer, bytes32 label) internal pure returns (bytes32) {
-        return keccak256(abi.encode(uint256(0), issuer, label));
+        return contractKind(0, issuer, label);
+    }
+
+    /// @dev The kind of a contract that issues by requests on `chainId`.
+    function contractKind(uint256 chainId, address issuer, bytes32 label) internal pure returns (bytes32) {
+        return keccak256(abi.encode(chainId, issuer, label));
     }
 
     function outputSalt(bytes32 transferHash, uint256 position) internal pure returns (bytes32) {
         return _hashOfTwo(transferHash, bytes32(position));
+    }
+
+    /// @dev The salt of a requested issue's note; `verifier` is the hub or spoke that queued the request.
+    function requestedSalt(uint256 chainId, address verifier, uint64 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(chainId, verifier, number));
+    }
+
+    /// @dev What a queue holds of a request.
+    function requestHash(uint256 requestType, bytes32 contentHash, address sender)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(requestType, contentHash, sender));
     }
 
     function nullifierOf(bytes32 id) internal pure returns (bytes32) {
@@ -32,6 +53,11 @@ library Ids {
 
     function resourceKey(uint256 domainId, bytes32 id) internal pure returns (Key) {
         return namespacedKey(domainId, _prefixed("resource:", 9, id));
+    }
+
+    /// @dev Key of "this request of that chain was void".
+    function voidKey(uint256 chainId, uint64 number) internal pure returns (Key) {
+        return namespacedKey(chainId, keccak256(abi.encodePacked("void:", number)));
     }
 
     function namespacedKey(uint256 domainId, bytes32 key) internal pure returns (Key) {

@@ -1,45 +1,60 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IOperationErrors, Resource} from "../interfaces/IHypha.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IOperationErrors} from "../interfaces/IHypha.sol";
 import {Calldata} from "./Calldata.sol";
+import {ContentReader} from "./ContentReader.sol";
+import {Contents} from "./Contents.sol";
+import {Fields} from "./Fields.sol";
 import {Ids} from "./Ids.sol";
-import {Signatures} from "./Signatures.sol";
 import {Key, Touch, ValueHash} from "../types/TreeTypes.sol";
 
-/// @title Packed operations: decoding, and every check that needs no tree (protocol/README.md)
+/// @title Packed operations and requests: every check that needs no tree (protocol/README.md)
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
 library Operations {
     using Calldata for bytes;
+    using Contents for Contents.Content;
+    using Fields for bytes;
 
     /// @dev Bounds a batch so that every supported chain takes it in one transaction.
     uint256 internal constant MAX_BYTES = 65_536;
     /// @dev Most keys that a batch touches: even at 60,000 gas a key, more than twice what a large tree costs, they fit the
     /// 16.7 million of a transaction (EIP-7825), a nullifier cache included.
     uint256 internal constant MAX_KEYS = 256;
-    /// @dev Most inputs, and most outputs, of a transfer.
-    uint256 private constant MAX_NOTES = 16;
-    /// @dev The least that an operation takes for a note: domain, owner, kind and an amount of two bytes.
-    uint256 private constant MIN_NOTE_BYTES = 62;
+    /// @dev Most inputs, and most outputs, of a request: it must always fit a batch, on paths of any depth.
+    uint256 internal constant MAX_REQUEST_NOTES = 4;
+    /// @dev Types of requests, which are the tags of their operations.
+    uint256 internal constant TAG_QUEUED_TRANSFER = 3;
+    uint256 internal constant TAG_QUEUED_ISSUE = 4;
 
     uint256 private constant TAG_TRANSFER = 1;
     uint256 private constant TAG_ISSUE = 2;
+    uint256 private constant TAG_VOID = 5;
 
-    bytes32 private constant OUTPUT_TYPEHASH =
-        keccak256("Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)");
-    bytes32 private constant TRANSFER_TYPEHASH = keccak256(
-        "Transfer(bytes32[] inputs,Output[] outputs,uint64 deadline)Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)"
-    );
-    bytes32 private constant ISSUE_TYPEHASH =
-        keccak256("Issue(bytes32 resourceId,address issuer,bytes32 label,uint64 deadline)");
+    /// @dev Why a request is void.
+    uint256 private constant INPUT_ABSENT = 1;
+    uint256 private constant INPUT_SPENT = 2;
+    uint256 private constant OUTPUT_EXISTS = 3;
+    uint256 private constant UNKNOWN_DOMAIN = 4;
+
+    /// @dev The least that operations take for a note created, for half of a note spent, which touches two keys, and for a
+    /// request: with them arrays are made large enough for what is still to be read.
+    uint256 private constant MIN_NOTE_BYTES = 62;
+    uint256 private constant MIN_TOUCH_BYTES = 47;
+    uint256 private constant MIN_REQUEST_BYTES = 131;
+
+    ValueHash private constant ABSENT = ValueHash.wrap(0);
 
     /// @dev What the checks depend on beyond the bytes.
     /// @param domainSeparator The hub's, on every chain.
-    /// @param hub Whether deadlines and domains are checked, which is the hub's part alone.
+    /// @param hub Whether domains are checked, which is the hub's part alone.
+    /// @param deadlines Whether deadlines are checked.
     /// @param isDomain Whether notes may be created for a domain; asked on the hub only.
     struct Rules {
         bytes32 domainSeparator;
         bool hub;
+        bool deadlines;
         function(uint256) view returns (bool) isDomain;
     }
 
@@ -47,68 +62,113 @@ library Operations {
     struct Note {
         bytes32 id;
         bool spent;
-        Resource resource;
+        uint256 domainId;
+        address owner;
     }
 
-    /// @dev How far the bytes are read, and what they gave so far: the first `count` of `notes`.
-    struct Reader {
-        uint256 position;
-        uint256 count;
+    /// @dev A request that the batch resolves. The hash is that of the request as the batch has it.
+    struct Resolution {
+        uint256 chainId;
+        uint64 number;
+        bytes32 hash;
+        bool executed;
+    }
+
+    /// @dev What checked operations do. A void has touches and a resolution, and no note.
+    struct Checked {
         Note[] notes;
+        Touch[] touches;
+        Resolution[] resolutions;
     }
 
-    /// @notice Decodes and checks all operations and returns the notes that they spend and create.
+    /// @dev Where a request was queued, its number there and whose it is.
+    struct Head {
+        uint256 chainId;
+        uint64 number;
+        address sender;
+    }
+
+    /// @notice Decodes and checks all operations and returns what they do.
     function check(bytes calldata operations, Rules memory rules)
         internal
         view
-        returns (Note[] memory notes)
+        returns (Checked memory checked)
     {
         if (operations.length > MAX_BYTES) {
             revert IOperationErrors.OperationsTooLong(MAX_BYTES, operations.length);
         }
-        Reader memory reader;
-        uint256 left = _read(operations, reader, 2);
-        if (left == 0) revert IOperationErrors.NoOperations();
-        notes = _reserveNotes(operations.length / MIN_NOTE_BYTES + 1); // one more for a note that is cut off
-        reader.notes = notes;
-        for (; left > 0; --left) {
-            uint256 tag = _read(operations, reader, 1);
-            if (tag == TAG_TRANSFER) _readTransfer(operations, reader, rules);
-            else if (tag == TAG_ISSUE) _readIssue(operations, reader, rules);
-            else revert IOperationErrors.UnknownOperation(tag);
+        Fields.Reader memory reader;
+        uint256 count = operations.number(reader, 2);
+        if (count == 0) revert IOperationErrors.NoOperations();
+        checked = _makeRoom(operations.length);
+        Contents.Content memory content = Contents.reserve();
+        ContentReader.Terms memory signed = _terms(rules, Contents.MAX_NOTES, 0, address(0));
+        uint256 last = TAG_VOID;
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 tag = _readTag(operations, reader, last, i);
+            if (tag == TAG_TRANSFER) ContentReader.readTransfer(operations, reader, signed, content);
+            else if (tag == TAG_ISSUE) ContentReader.readIssue(operations, reader, signed, content);
+            else if (tag == TAG_VOID) _readVoid(operations, reader, rules, content, checked);
+            else _readQueued(operations, reader, tag, rules, content, checked);
+            if (tag != TAG_VOID) _record(content, checked);
+            last = tag;
         }
         if (reader.position != operations.length) {
             revert IOperationErrors.OperationsLength(reader.position, operations.length);
         }
-        uint256 count = reader.count;
-        // Shortens the array to what was read; it never exceeds what was reserved.
-        assembly ("memory-safe") {
-            mstore(notes, count)
-        }
+        uint256 keys = checked.touches.length;
+        if (keys > MAX_KEYS) revert IOperationErrors.TooManyKeys(MAX_KEYS, keys);
     }
 
-    /// @notice What the notes do to the tree, in their order: a spent one is read and its nullifier inserted, a
-    /// created one is inserted.
-    function touchesOf(Note[] memory notes) internal pure returns (Touch[] memory touches) {
-        uint256 count = notes.length;
-        for (uint256 i = 0; i < notes.length; ++i) {
-            if (notes[i].spent) ++count;
+    /// @notice Checks all of a request's content and returns the request's hash.
+    /// @param requestType TAG_QUEUED_TRANSFER or TAG_QUEUED_ISSUE.
+    /// @param chainId Of the queue that the request is for.
+    /// @param sender Who asks.
+    function checkRequest(
+        bytes calldata content,
+        uint256 requestType,
+        uint256 chainId,
+        address sender,
+        Rules memory rules
+    ) internal view returns (bytes32 hash) {
+        _checkRequestType(requestType);
+        Fields.Reader memory reader;
+        ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, chainId, sender);
+        _readContent(content, reader, requestType, terms, Contents.reserve());
+        if (reader.position != content.length) {
+            revert IOperationErrors.RequestLength(content.length, reader.position);
         }
-        if (count > MAX_KEYS) revert IOperationErrors.TooManyKeys(MAX_KEYS, count);
-        ValueHash absent = ValueHash.wrap(0);
-        touches = _reserveTouches(count);
-        uint256 next = 0;
-        for (uint256 i = 0; i < notes.length; ++i) {
-            Note memory note = notes[i];
-            Key key = Ids.resourceKey(note.resource.domainId, note.id);
-            ValueHash value = ValueHash.wrap(note.id);
-            if (note.spent) {
-                touches[next++] = Touch(key, value, absent);
-                touches[next++] = Touch(Ids.nullifierKey(Ids.nullifierOf(note.id)), absent, Ids.SPENT);
-            } else {
-                touches[next++] = Touch(key, absent, value);
-            }
+        return Ids.requestHash(requestType, keccak256(content), sender);
+    }
+
+    /// @notice The content of a request for an issue, with the checks that `checkRequest` makes of it. Whether notes may be created
+    /// for the domain is the hub's to ask.
+    /// @param salt Of the note (`Ids.requestedSalt`).
+    function packIssue(
+        bytes32 label,
+        uint256 domainId,
+        address owner,
+        uint256 quantity,
+        bytes32 data,
+        bytes32 salt
+    ) internal pure returns (bytes memory content) {
+        if (label == 0) revert IOperationErrors.ZeroLabel();
+        if (domainId == 0) revert IOperationErrors.ZeroDomain();
+        if (domainId > type(uint64).max) revert IOperationErrors.UnknownDomain(domainId);
+        if (owner == address(0)) revert IOperationErrors.ZeroOwner();
+        if (quantity == 0) revert IOperationErrors.ZeroQuantity();
+        if (salt == 0) revert IOperationErrors.ZeroSalt();
+        uint256 size = Math.log256(quantity) + 1;
+        bytes memory digits = new bytes(size);
+        for (uint256 i = 0; i < size; ++i) {
+            digits[i] = bytes32(quantity)[32 - size + i];
         }
+        uint256 header = data == 0 ? size : size | 0x80;
+        bytes memory dataField = data == 0 ? bytes("") : abi.encodePacked(data);
+        // Both fit, as checked above and as a size is at most 32.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        bytes memory start = abi.encodePacked(label, uint64(domainId), owner, uint8(header));
+        return bytes.concat(start, digits, dataField, salt);
     }
 
     /// @notice Splits a witness: the touches in the order that it says, and the multiproof. That the order is ascending,
@@ -120,262 +180,225 @@ library Operations {
     {
         uint256 count = touches.length;
         if (witness.length < 2 * count) revert IOperationErrors.OrderLength(2 * count, witness.length);
-        sorted = _reserveTouches(count);
+        sorted = _touchRoom(count);
         for (uint256 i = 0; i < count; ++i) {
             uint256 position = uint256(witness.word(2 * i)) >> 240; // inside the witness, as its length says
             if (position >= count) revert IOperationErrors.OrderIndex(count, position);
-            sorted[i] = touches[position];
+            _push(sorted, touches[position]);
         }
         multiproof = witness[2 * count:];
     }
 
-    function _readTransfer(bytes calldata operations, Reader memory reader, Rules memory rules) private view {
-        uint256 inputs = _read(operations, reader, 1);
-        if (inputs == 0 || inputs > MAX_NOTES) revert IOperationErrors.InputCount(inputs);
-        uint256 outputs = _read(operations, reader, 1);
-        if (outputs == 0 || outputs > MAX_NOTES) revert IOperationErrors.OutputCount(outputs);
-        uint256 signatures = _read(operations, reader, 1);
-        uint64 deadline = _readDeadline(operations, reader, rules);
-        uint256 first = reader.count;
-        for (uint256 i = 0; i < inputs + outputs; ++i) {
-            _readNote(operations, reader, rules, i < inputs);
-        }
-        uint256 firstOutput = first + inputs;
-        _checkBalance(reader, first, firstOutput);
-        bytes32 transferHash = _transferHash(reader, first, firstOutput, deadline);
-        address[] memory owners = _ownersOf(reader.notes, first, firstOutput);
-        if (signatures != owners.length) revert IOperationErrors.SignatureCount(owners.length, signatures);
-        bytes32 digest = Signatures.digest(rules.domainSeparator, transferHash);
-        for (uint256 i = 0; i < signatures; ++i) {
-            _readSignature(operations, reader, digest, owners[i]);
-        }
-        for (uint256 i = 0; i < outputs; ++i) {
-            Note memory note = reader.notes[firstOutput + i];
-            note.resource.salt = Ids.outputSalt(transferHash, i);
-            note.id = Ids.resourceId(note.resource);
-        }
-    }
+    // ---- operations
 
-    function _readIssue(bytes calldata operations, Reader memory reader, Rules memory rules) private view {
-        address issuer = address(uint160(_read(operations, reader, 20)));
-        if (issuer == address(0)) revert IOperationErrors.ZeroIssuer();
-        bytes32 label = bytes32(_read(operations, reader, 32));
-        if (label == 0) revert IOperationErrors.ZeroLabel();
-        uint64 deadline = _readDeadline(operations, reader, rules);
-        Note memory note = _addNote(reader, false);
-        Resource memory resource = note.resource;
-        resource.domainId = _readDomain(operations, reader);
-        _checkDomain(resource.domainId, rules);
-        resource.owner = _readOwner(operations, reader);
-        resource.kind = Ids.signedKind(issuer, label);
-        _readAmount(operations, reader, resource);
-        resource.salt = _readSalt(operations, reader);
-        note.id = Ids.resourceId(resource);
-        bytes32 issueHash = keccak256(abi.encode(ISSUE_TYPEHASH, note.id, issuer, label, deadline));
-        _readSignature(operations, reader, Signatures.digest(rules.domainSeparator, issueHash), issuer);
-    }
-
-    /// @dev A transfer's note: an input, which carries its salt, or an output, whose salt follows from the transfer.
-    function _readNote(bytes calldata operations, Reader memory reader, Rules memory rules, bool spent)
-        private
-        view
-    {
-        Note memory note = _addNote(reader, spent);
-        Resource memory resource = note.resource;
-        resource.domainId = _readDomain(operations, reader);
-        if (!spent) _checkDomain(resource.domainId, rules);
-        resource.owner = _readOwner(operations, reader);
-        resource.kind = bytes32(_read(operations, reader, 32));
-        if (resource.kind == 0) revert IOperationErrors.ZeroKind();
-        _readAmount(operations, reader, resource);
-        if (!spent) return;
-        resource.salt = _readSalt(operations, reader);
-        note.id = Ids.resourceId(resource);
-    }
-
-    function _readAmount(bytes calldata operations, Reader memory reader, Resource memory resource)
+    /// @dev Voids stand before what is queued, and that before all others.
+    function _readTag(bytes calldata operations, Fields.Reader memory reader, uint256 last, uint256 position)
         private
         pure
+        returns (uint256 tag)
     {
-        uint256 header = _read(operations, reader, 1);
-        uint256 size = header & 0x3f;
-        if (size == 0 || size > 32 || header & 0x40 != 0) revert IOperationErrors.QuantityEncoding(header);
-        resource.quantity = _read(operations, reader, size);
-        if (resource.quantity >> (8 * (size - 1)) == 0) revert IOperationErrors.ZeroQuantity();
-        if (header & 0x80 == 0) return;
-        resource.data = bytes32(_read(operations, reader, 32));
-        if (resource.data == 0) revert IOperationErrors.ZeroData();
+        tag = operations.number(reader, 1);
+        if (tag == 0 || tag > TAG_VOID) revert IOperationErrors.UnknownOperation(tag);
+        if (_rank(tag) < _rank(last)) revert IOperationErrors.OperationOrder(position);
     }
 
-    function _readDeadline(bytes calldata operations, Reader memory reader, Rules memory rules)
-        private
-        view
-        returns (uint64 deadline)
-    {
-        deadline = uint64(_read(operations, reader, 8));
-        if (rules.hub && block.timestamp > deadline) {
-            revert IOperationErrors.DeadlinePassed(deadline, block.timestamp);
+    function _rank(uint256 tag) private pure returns (uint256) {
+        if (tag == TAG_VOID) return 0;
+        return tag == TAG_QUEUED_TRANSFER || tag == TAG_QUEUED_ISSUE ? 1 : 2;
+    }
+
+    /// @dev An operation 3 or 4.
+    function _readQueued(
+        bytes calldata operations,
+        Fields.Reader memory reader,
+        uint256 requestType,
+        Rules memory rules,
+        Contents.Content memory content,
+        Checked memory checked
+    ) private view {
+        Head memory head = _readHead(operations, reader);
+        ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, head.chainId, head.sender);
+        terms.deadlines = false; // it counted when the request was queued
+        uint256 start = reader.position;
+        _readContent(operations, reader, requestType, terms, content);
+        bytes32 contentHash = keccak256(operations[start:reader.position]);
+        _resolve(checked, head, Ids.requestHash(requestType, contentHash, head.sender), true);
+    }
+
+    /// @dev An operation 5: what was asked in full, and why it cannot be.
+    function _readVoid(
+        bytes calldata operations,
+        Fields.Reader memory reader,
+        Rules memory rules,
+        Contents.Content memory content,
+        Checked memory checked
+    ) private view {
+        Head memory head = _readHead(operations, reader);
+        uint256 requestType = operations.number(reader, 1);
+        _checkRequestType(requestType);
+        uint256 length = operations.number(reader, 2);
+        uint256 start = reader.position;
+        ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, head.chainId, head.sender);
+        (terms.deadlines, terms.domains) = (false, false);
+        _readContent(operations, reader, requestType, terms, content);
+        uint256 end = reader.position;
+        if (end - start != length) revert IOperationErrors.RequestLength(length, end - start);
+        bytes32 contentHash = keccak256(operations[start:end]);
+        _push(checked.touches, Touch(Ids.voidKey(head.chainId, head.number), ABSENT, Ids.VOID));
+        _readEvidence(operations, reader, rules, content, checked.touches);
+        _resolve(checked, head, Ids.requestHash(requestType, contentHash, head.sender), false);
+    }
+
+    /// @dev The reason of a void and the note it is about. What it says of the old tree is added to the touches.
+    function _readEvidence(
+        bytes calldata operations,
+        Fields.Reader memory reader,
+        Rules memory rules,
+        Contents.Content memory content,
+        Touch[] memory touches
+    ) private view {
+        uint256 reason = operations.number(reader, 1);
+        if (reason == 0 || reason > UNKNOWN_DOMAIN) revert IOperationErrors.VoidReason(reason);
+        bool ofInput = reason == INPUT_ABSENT || reason == INPUT_SPENT;
+        uint256 count = ofInput ? content.inputs : content.outputs;
+        uint256 position = operations.number(reader, 1);
+        if (position >= count) revert IOperationErrors.VoidPosition(count, position);
+        if (!ofInput) position += content.inputs;
+        bytes32 id = content.ids[position];
+        uint256 domainId = content.notes[position].domainId;
+        if (reason == INPUT_ABSENT) {
+            _push(touches, Touch(Ids.resourceKey(domainId, id), ABSENT, ABSENT));
+        } else if (reason == INPUT_SPENT) {
+            _push(touches, Touch(Ids.nullifierKey(Ids.nullifierOf(id)), Ids.SPENT, ABSENT));
+        } else if (reason == OUTPUT_EXISTS) {
+            _push(touches, Touch(Ids.resourceKey(domainId, id), ValueHash.wrap(id), ABSENT));
+        } else if (rules.hub && rules.isDomain(domainId)) {
+            revert IOperationErrors.KnownDomain(domainId);
         }
     }
 
-    function _readDomain(bytes calldata operations, Reader memory reader)
-        private
-        pure
-        returns (uint256 domainId)
-    {
-        domainId = _read(operations, reader, 8);
-        if (domainId == 0) revert IOperationErrors.ZeroDomain();
-    }
+    // ---- parts of operations
 
-    function _checkDomain(uint256 domainId, Rules memory rules) private view {
-        if (rules.hub && !rules.isDomain(domainId)) revert IOperationErrors.UnknownDomain(domainId);
-    }
-
-    function _readOwner(bytes calldata operations, Reader memory reader)
-        private
-        pure
-        returns (address owner)
-    {
-        owner = address(uint160(_read(operations, reader, 20)));
-        if (owner == address(0)) revert IOperationErrors.ZeroOwner();
-    }
-
-    function _readSalt(bytes calldata operations, Reader memory reader) private pure returns (bytes32 salt) {
-        salt = bytes32(_read(operations, reader, 32));
-        if (salt == 0) revert IOperationErrors.ZeroSalt();
-    }
-
-    function _readSignature(bytes calldata operations, Reader memory reader, bytes32 digest, address owner)
-        private
-        pure
-    {
-        uint256 start = _advance(operations, reader, Signatures.LENGTH);
-        address signer = Signatures.recover(digest, operations[start:reader.position]);
-        if (signer != owner) revert IOperationErrors.SignerMismatch(owner, signer);
-    }
-
-    /// @dev For each kind, in order of first appearance: the notes spent add up to the notes created.
-    function _checkBalance(Reader memory reader, uint256 first, uint256 firstOutput) private pure {
-        Note[] memory notes = reader.notes;
-        uint256 count = reader.count;
-        uint256 counted = 0; // a bit for each of the at most 32 notes
-        for (uint256 i = first; i < count; ++i) {
-            if ((counted >> (i - first)) & 1 == 1) continue;
-            bytes32 kind = notes[i].resource.kind;
-            uint256 spent = 0;
-            uint256 created = 0;
-            for (uint256 j = i; j < count; ++j) {
-                Resource memory resource = notes[j].resource;
-                if (resource.kind != kind) continue;
-                counted |= uint256(1) << (j - first);
-                if (j < firstOutput) spent = _add(spent, resource.quantity, kind);
-                else created = _add(created, resource.quantity, kind);
-            }
-            if (spent != created) revert IOperationErrors.Unbalanced(kind, spent, created);
-        }
-    }
-
-    function _add(uint256 sum, uint256 quantity, bytes32 kind) private pure returns (uint256 total) {
-        // Wraps on purpose: a total below one of its parts is how the overflow shows.
-        unchecked {
-            total = sum + quantity;
-        }
-        if (total < quantity) revert IOperationErrors.QuantityOverflow(kind);
-    }
-
-    /// @dev The distinct owners of the inputs in order of first appearance: those who must sign.
-    function _ownersOf(Note[] memory notes, uint256 first, uint256 firstOutput)
+    function _readHead(bytes calldata operations, Fields.Reader memory reader)
         private
         pure
-        returns (address[] memory owners)
+        returns (Head memory head)
     {
-        owners = new address[](firstOutput - first);
-        uint256 count = 0;
-        for (uint256 i = first; i < firstOutput; ++i) {
-            address owner = notes[i].resource.owner;
-            uint256 j = 0;
-            while (j < count && owners[j] != owner) ++j;
-            if (j == count) owners[count++] = owner;
-        }
-        // Shortens the array to the distinct ones.
-        assembly ("memory-safe") {
-            mstore(owners, count)
+        head.chainId = operations.domain(reader);
+        head.number = uint64(operations.number(reader, 8));
+        if (head.number == 0) revert IOperationErrors.ZeroNumber();
+        head.sender = operations.account(reader);
+        if (head.sender == address(0)) revert IOperationErrors.ZeroSender();
+    }
+
+    function _checkRequestType(uint256 requestType) private pure {
+        if (requestType != TAG_QUEUED_TRANSFER && requestType != TAG_QUEUED_ISSUE) {
+            revert IOperationErrors.UnknownRequest(requestType);
         }
     }
 
-    function _transferHash(Reader memory reader, uint256 first, uint256 firstOutput, uint64 deadline)
+    /// @dev The content of a request of a known type.
+    function _readContent(
+        bytes calldata data,
+        Fields.Reader memory reader,
+        uint256 requestType,
+        ContentReader.Terms memory terms,
+        Contents.Content memory content
+    ) private view {
+        if (requestType == TAG_QUEUED_TRANSFER) {
+            ContentReader.readTransfer(data, reader, terms, content);
+        } else {
+            ContentReader.readRequestedIssue(data, reader, terms, content);
+        }
+    }
+
+    function _terms(Rules memory rules, uint256 maxNotes, uint256 chainId, address sender)
         private
         pure
-        returns (bytes32)
+        returns (ContentReader.Terms memory)
     {
-        bytes32[] memory inputs = new bytes32[](firstOutput - first);
-        for (uint256 i = 0; i < inputs.length; ++i) {
-            inputs[i] = reader.notes[first + i].id;
-        }
-        bytes32[] memory outputs = new bytes32[](reader.count - firstOutput);
-        for (uint256 i = 0; i < outputs.length; ++i) {
-            outputs[i] = _outputHash(reader.notes[firstOutput + i].resource);
-        }
-        bytes32 inputsHash = keccak256(abi.encodePacked(inputs));
-        bytes32 outputsHash = keccak256(abi.encodePacked(outputs));
-        return keccak256(abi.encode(TRANSFER_TYPEHASH, inputsHash, outputsHash, deadline));
-    }
-
-    function _outputHash(Resource memory output) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                OUTPUT_TYPEHASH, output.domainId, output.owner, output.kind, output.quantity, output.data
-            )
+        return ContentReader.Terms(
+            rules.domainSeparator, maxNotes, rules.deadlines, rules.hub, rules.isDomain, chainId, sender
         );
     }
 
-    function _addNote(Reader memory reader, bool spent) private pure returns (Note memory note) {
-        note.spent = spent;
-        reader.notes[reader.count++] = note;
-    }
+    // ---- what they do
 
-    /// @dev The next `size` bytes, at most 32, as a big-endian number.
-    function _read(bytes calldata operations, Reader memory reader, uint256 size)
-        private
-        pure
-        returns (uint256)
-    {
-        uint256 start = _advance(operations, reader, size);
-        // Cannot overflow: every size read is at most 32.
-        unchecked {
-            return uint256(operations.word(start)) >> (256 - 8 * size);
+    /// @dev A spent note is read and its nullifier inserted, a created one is inserted.
+    function _record(Contents.Content memory content, Checked memory checked) private pure {
+        uint256 count = content.inputs + content.outputs;
+        for (uint256 i = 0; i < count; ++i) {
+            bytes32 id = content.ids[i];
+            Contents.Preimage memory note = content.notes[i];
+            bool spent = i < content.inputs;
+            _push(checked.notes, Note(id, spent, note.domainId, note.owner));
+            Key key = Ids.resourceKey(note.domainId, id);
+            if (spent) {
+                _push(checked.touches, Touch(key, ValueHash.wrap(id), ABSENT));
+                _push(checked.touches, Touch(Ids.nullifierKey(Ids.nullifierOf(id)), ABSENT, Ids.SPENT));
+            } else {
+                _push(checked.touches, Touch(key, ABSENT, ValueHash.wrap(id)));
+            }
         }
     }
 
-    /// @dev Moves past the next `size` bytes and returns where they begin.
-    function _advance(bytes calldata operations, Reader memory reader, uint256 size)
-        private
-        pure
-        returns (uint256 start)
-    {
-        start = reader.position;
-        uint256 end;
-        // Cannot overflow: the position is inside the operations, and every size is at most 65.
-        unchecked {
-            end = start + size;
-        }
-        if (end > operations.length) revert IOperationErrors.OperationsLength(end, operations.length);
-        reader.position = end;
+    function _resolve(Checked memory checked, Head memory head, bytes32 hash, bool executed) private pure {
+        _push(checked.resolutions, Resolution(head.chainId, head.number, hash, executed));
     }
 
-    /// @dev An array whose elements are still to be set: `new Note[]` would allocate an empty note for each.
-    function _reserveNotes(uint256 capacity) private pure returns (Note[] memory notes) {
-        bytes32[] memory slots = new bytes32[](capacity);
+    // ---- arrays that grow within the room made for them, so that nothing is allocated twice
+
+    /// @dev Empty arrays with room for whatever so many bytes can do.
+    function _makeRoom(uint256 length) private pure returns (Checked memory checked) {
+        Note[] memory notes;
+        Resolution[] memory resolutions;
+        uint256 noteRoom = _allocate(length / MIN_NOTE_BYTES);
+        uint256 resolutionRoom = _allocate(length / MIN_REQUEST_BYTES);
         assembly ("memory-safe") {
-            notes := slots
+            notes := noteRoom
+            resolutions := resolutionRoom
+        }
+        return Checked(notes, _touchRoom(length / MIN_TOUCH_BYTES), resolutions);
+    }
+
+    function _touchRoom(uint256 capacity) private pure returns (Touch[] memory touches) {
+        uint256 room = _allocate(capacity);
+        assembly ("memory-safe") {
+            touches := room
         }
     }
 
-    /// @dev As `_reserveNotes`.
-    function _reserveTouches(uint256 count) private pure returns (Touch[] memory touches) {
-        bytes32[] memory slots = new bytes32[](count);
+    /// @dev Memory for an array of up to `capacity` words, with length zero. The words beyond the length are not set: nobody reads
+    /// them, and `new` would pay for each.
+    function _allocate(uint256 capacity) private pure returns (uint256 room) {
         assembly ("memory-safe") {
-            touches := slots
+            room := mload(0x40)
+            mstore(0x40, add(room, shl(5, add(capacity, 1))))
+            mstore(room, 0)
+        }
+    }
+
+    function _push(Note[] memory list, Note memory item) private pure {
+        assembly ("memory-safe") {
+            let count := add(mload(list), 1)
+            mstore(list, count)
+            mstore(add(list, shl(5, count)), item)
+        }
+    }
+
+    function _push(Touch[] memory list, Touch memory item) private pure {
+        assembly ("memory-safe") {
+            let count := add(mload(list), 1)
+            mstore(list, count)
+            mstore(add(list, shl(5, count)), item)
+        }
+    }
+
+    function _push(Resolution[] memory list, Resolution memory item) private pure {
+        assembly ("memory-safe") {
+            let count := add(mload(list), 1)
+            mstore(list, count)
+            mstore(add(list, shl(5, count)), item)
         }
     }
 }

@@ -20,16 +20,29 @@ library Signatures {
         return keccak256(abi.encode(DOMAIN_TYPEHASH, keccak256("Hypha"), keccak256("1"), hubChainId, hub));
     }
 
-    function digest(bytes32 domainSeparator, bytes32 structHash) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash));
+    /// @dev `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`.
+    function digest(bytes32 domainSeparator, bytes32 structHash) internal pure returns (bytes32 hash) {
+        // Hashes beyond the end of used memory, which stays free: the plain form allocates each time.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, hex"1901")
+            mstore(add(free, 2), domainSeparator)
+            mstore(add(free, 34), structHash)
+            hash := keccak256(free, 66)
+        }
     }
 
     /// @dev The signer of `hash`; zero when there is none, which the caller must never take for an account.
     function recover(bytes32 hash, bytes calldata signature) internal pure returns (address) {
         if (signature.length != LENGTH) revert IOperationErrors.SignatureLength(signature.length);
-        bytes32 r = signature.word(0);
-        bytes32 s = signature.word(32);
-        uint8 v = uint8(bytes1(signature.word(64)));
+        return recoverAt(hash, signature, 0);
+    }
+
+    /// @dev As `recover`, of the signature that begins at `position`; the caller knows that all of it is inside `data`.
+    function recoverAt(bytes32 hash, bytes calldata data, uint256 position) internal pure returns (address) {
+        bytes32 r = data.word(position);
+        bytes32 s = data.word(position + 32);
+        uint8 v = uint8(bytes1(data.word(position + 64)));
         if (uint256(s) > HALF_ORDER) revert IOperationErrors.SignatureMalleable();
         if (v != 27 && v != 28) revert IOperationErrors.SignatureParity(v);
         return ecrecover(hash, v, r, s);
