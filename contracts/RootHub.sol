@@ -1,44 +1,40 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {IFactVerifier, IRootHub} from "./interfaces/IHypha.sol";
+import {Ownable} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {HubConfig, IFactVerifier, IRootHub} from "./interfaces/IHypha.sol";
+import {BoundedPause} from "./BoundedPause.sol";
+import {HubQueue} from "./HubQueue.sol";
 import {FactNames} from "./libraries/FactNames.sol";
 import {Ids} from "./libraries/Ids.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {TreeHash} from "./libraries/TreeHash.sol";
+import {RequestQueue} from "./RequestQueue.sol";
 import {RootVerifier} from "./RootVerifier.sol";
 
-/// @title The hub: takes batches from sequencers, and confirmations from the spokes
-contract RootHub is RootVerifier, IRootHub, Ownable2Step {
+/// @title The hub: takes batches from sequencers, requests from anyone, and confirmations from the spokes
+contract RootHub is HubQueue, BoundedPause {
+    struct Spoke {
+        address account;
+        uint64 confirmedIndex;
+    }
+
     /// @inheritdoc IRootHub
-    uint64 public immutable livenessWindow;
-    /// @inheritdoc IRootHub
-    uint64 public lastSequencedAt;
-    /// @inheritdoc IRootHub
-    mapping(address account => bool) public isSequencer;
-    /// @inheritdoc IRootHub
-    mapping(uint256 chainId => address) public spokeOf;
-    /// @inheritdoc IRootHub
-    mapping(uint256 chainId => uint64) public confirmedIndex;
+    address public registrar;
+    mapping(uint256 chainId => Spoke) private _spokes;
     uint256[] private _spokeChains;
 
-    /// @param governance Owner: registers spokes, sets sequencers and the fact verifier.
-    /// @param factVerifier_ Says whether a spoke asserted that it applied a root.
-    /// @param sequencers Accounts that may apply batches at any time.
-    /// @param livenessWindow_ Seconds without a sequencer's batch after which anyone may apply one.
-    /// @param nullifierCache Whether each nullifier is also marked in storage.
-    constructor(
-        address governance,
-        address factVerifier_,
-        address[] memory sequencers,
-        uint64 livenessWindow_,
-        bool nullifierCache
-    ) RootVerifier(block.chainid, address(this), factVerifier_, nullifierCache) Ownable(governance) {
-        livenessWindow = livenessWindow_;
-        lastSequencedAt = uint64(block.timestamp);
-        for (uint256 i = 0; i < sequencers.length; ++i) {
-            _setSequencer(sequencers[i], true);
+    /// @param config What the hub is built with.
+    constructor(HubConfig memory config)
+        RootVerifier(block.chainid, address(this), config.factVerifier, config.nullifierCache)
+        RequestQueue(config.governance)
+        HubQueue(config.livenessWindow, config.inclusionWindow)
+        BoundedPause(config.governance)
+        Ownable(config.governance.owner)
+    {
+        registrar = config.registrar;
+        for (uint256 i = 0; i < config.sequencers.length; ++i) {
+            _setSequencer(config.sequencers[i], true);
         }
         _install(0, TreeHash.EMPTY, FactNames.genesisBatchChain(block.chainid, address(this)));
     }
@@ -47,16 +43,21 @@ contract RootHub is RootVerifier, IRootHub, Ownable2Step {
     function applyBatch(uint64 batchIndex, bytes calldata operations, bytes calldata witness, bytes32 newRoot)
         external
         onHomeChain
+        whenNotPaused
     {
-        _takeTurn();
+        Progress memory progress = _progress;
+        uint256 opensAt = _takeTurn(progress);
         uint64 held = index;
         if (batchIndex != held + 1) revert IndexMismatch(held + 1, batchIndex);
-        Operations.Note[] memory notes = _verifyBatch(operations, witness, newRoot);
+        bytes32 oldRoot = stateRoot();
+        Operations.Checked memory checked = _verifyBatch(oldRoot, operations, witness, newRoot);
         bytes32 chain = FactNames.nextBatchChain(batchChain(held), batchIndex, newRoot, operations);
-        _commit(batchIndex, newRoot, chain);
-        _markSpent(notes);
+        _commit(oldRoot, batchIndex, newRoot, chain);
+        _resolve(progress, checked.resolutions, opensAt);
+        _progress = progress;
+        _markSpent(checked.notes);
         emit BatchApplied(batchIndex, newRoot, chain, operations);
-        _announce(notes);
+        _announce(checked.notes);
     }
 
     /// @inheritdoc IRootHub
@@ -64,14 +65,13 @@ contract RootHub is RootVerifier, IRootHub, Ownable2Step {
         external
         onHomeChain
     {
-        address spoke = spokeOf[chainId];
-        if (spoke == address(0)) revert UnknownSpoke(chainId);
-        uint64 confirmed = confirmedIndex[chainId];
+        address spoke = _spoke(chainId);
+        uint64 confirmed = _spokes[chainId].confirmedIndex;
         if (atIndex < confirmed) return;
         bytes32 expected = rootAt(atIndex);
         if (atIndex == confirmed && root == expected) return;
         if (root == expected) {
-            confirmedIndex[chainId] = atIndex;
+            _spokes[chainId].confirmedIndex = atIndex;
             emit Confirmed(chainId, atIndex, root);
         } else {
             emit Diverged(chainId, atIndex, expected, root);
@@ -83,13 +83,21 @@ contract RootHub is RootVerifier, IRootHub, Ownable2Step {
     }
 
     /// @inheritdoc IRootHub
+    function registerFirstSpokes(uint256[] calldata chainIds, address[] calldata spokes)
+        external
+        onHomeChain
+    {
+        if (msg.sender != registrar) revert NotRegistrar(msg.sender);
+        if (chainIds.length != spokes.length) revert SpokeCount(chainIds.length, spokes.length);
+        registrar = address(0);
+        for (uint256 i = 0; i < chainIds.length; ++i) {
+            _registerSpoke(chainIds[i], spokes[i]);
+        }
+    }
+
+    /// @inheritdoc IRootHub
     function registerSpoke(uint256 chainId, address spoke) external onHomeChain onlyOwner {
-        if (chainId == 0) revert ZeroDomain();
-        if (spoke == address(0)) revert ZeroAddress();
-        if (chainId == hubChainId || spokeOf[chainId] != address(0)) revert SpokeExists(chainId);
-        spokeOf[chainId] = spoke;
-        _spokeChains.push(chainId);
-        emit SpokeRegistered(chainId, spoke);
+        _registerSpoke(chainId, spoke);
     }
 
     /// @inheritdoc IRootHub
@@ -103,45 +111,61 @@ contract RootHub is RootVerifier, IRootHub, Ownable2Step {
     }
 
     /// @inheritdoc IRootHub
+    function spokeOf(uint256 chainId) external view returns (address) {
+        return _spokes[chainId].account;
+    }
+
+    /// @inheritdoc IRootHub
+    function confirmedIndex(uint256 chainId) external view returns (uint64) {
+        return _spokes[chainId].confirmedIndex;
+    }
+
+    /// @inheritdoc IRootHub
     function spokeChains() external view returns (uint256[] memory) {
         return _spokeChains;
     }
 
-    function _setSequencer(address sequencer, bool allowed) private {
-        if (sequencer == address(0)) revert ZeroAddress();
-        isSequencer[sequencer] = allowed;
-        emit SequencerSet(sequencer, allowed);
-    }
-
-    /// @dev Lets a sequencer in at any time and restarts the window; others only while the window is open, which their
-    /// batches do not close.
-    function _takeTurn() private {
-        if (isSequencer[msg.sender]) {
-            lastSequencedAt = uint64(block.timestamp);
-            return;
-        }
-        uint256 opensAt = uint256(lastSequencedAt) + livenessWindow;
-        if (block.timestamp < opensAt) revert NotSequencer(msg.sender, opensAt);
+    function _registerSpoke(uint256 chainId, address spoke) private {
+        if (chainId == 0) revert ZeroDomain();
+        // Operations and the queue have 64 bits for a chain's id: a longer one would be taken for another chain's.
+        if (chainId > type(uint64).max) revert UnknownDomain(chainId);
+        if (spoke == address(0)) revert ZeroAddress();
+        if (_isDomain(chainId)) revert SpokeExists(chainId);
+        _spokes[chainId].account = spoke;
+        _spokeChains.push(chainId);
+        emit SpokeRegistered(chainId, spoke);
     }
 
     function _announce(Operations.Note[] memory notes) private {
         for (uint256 i = 0; i < notes.length; ++i) {
             Operations.Note memory note = notes[i];
             if (note.spent) emit NullifierMarked(Ids.nullifierOf(note.id));
-            else emit ResourceCreated(note.id, note.resource.domainId, note.resource.owner);
+            else emit ResourceCreated(note.id, note.domainId, note.owner);
         }
     }
 
+    function _spoke(uint256 chainId) internal view override returns (address spoke) {
+        spoke = _spokes[chainId].account;
+        if (spoke == address(0)) revert UnknownSpoke(chainId);
+    }
+
     function _rules() internal view override returns (Operations.Rules memory) {
-        return Operations.Rules({domainSeparator: domainSeparator, hub: true, isDomain: _isDomain});
+        return
+            Operations.Rules({
+                domainSeparator: domainSeparator, hub: true, deadlines: true, isDomain: _isDomain
+            });
     }
 
     function _isDomain(uint256 domainId) private view returns (bool) {
-        return domainId == hubChainId || spokeOf[domainId] != address(0);
+        return domainId == hubChainId || _spokes[domainId].account != address(0);
     }
 
-    /// @dev The hub's history is the history: nothing is ever withdrawn from it.
+    /// @dev The hub's history is the history: nothing is ever withdrawn from it, and no root stands in it twice.
     function _withdrawnFrom(uint64) internal pure override returns (uint64) {
         return type(uint64).max;
+    }
+
+    function _holds(bytes32 root, uint64) internal pure override returns (bool) {
+        return root != 0;
     }
 }

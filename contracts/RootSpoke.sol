@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {Batch, IAttestedFacts, IFactVerifier, IRootSpoke, SpokeConfig} from "./interfaces/IHypha.sol";
+import {Ownable} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {
+    Batch,
+    IAttestedFacts,
+    IFactVerifier,
+    IRequestQueue,
+    IRootSpoke,
+    SpokeConfig
+} from "./interfaces/IHypha.sol";
+import {BoundedPause} from "./BoundedPause.sol";
 import {FactNames} from "./libraries/FactNames.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {TreeHash} from "./libraries/TreeHash.sol";
+import {RequestQueue} from "./RequestQueue.sol";
 import {RootVerifier} from "./RootVerifier.sol";
 
 /// @title A spoke: follows the hub, verifying each batch again from the root it holds
-contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
-    /// @dev An installed root's entry in the ring.
-    struct Entry {
-        uint64 index;
-        uint64 epoch;
-        bool used;
-    }
-
-    /// @dev Roots that an attested spoke keeps: enough for a proof to outlive hours of batches, at a bounded cost.
-    uint256 private constant RING_LENGTH = 256;
+contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
     uint64 private constant NOT_FROZEN = type(uint64).max;
 
     /// @inheritdoc IRootSpoke
@@ -28,13 +28,13 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     mapping(uint64 epoch => uint64) private _startOf;
     /// @dev For each epoch the index from which its roots are no longer known.
     mapping(uint64 epoch => uint64) private _frozenAt;
-    Entry[RING_LENGTH] private _ring;
-    uint256 private _ringNext;
 
     /// @param config What the spoke is built with; at index 0 the checkpoint must be the empty tree of that hub.
     constructor(SpokeConfig memory config)
         RootVerifier(config.hubChainId, config.hub, config.factVerifier, config.nullifierCache)
-        Ownable(config.owner)
+        RequestQueue(config.governance)
+        BoundedPause(config.governance)
+        Ownable(config.governance.owner)
     {
         if (config.nullifierCache && (config.attested || config.index != 0)) revert NoNullifierCache();
         if (config.root == 0 || config.batchChain == 0) revert ZeroRoot();
@@ -44,7 +44,6 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         attested = config.attested;
         _startOf[0] = config.index;
         _frozenAt[0] = NOT_FROZEN;
-        if (config.attested) _pushRing(config.index);
         _install(config.index, config.root, config.batchChain);
     }
 
@@ -52,6 +51,7 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     function advance(Batch[] calldata batches, uint64 toIndex, bytes calldata factProof)
         external
         onHomeChain
+        whenNotPaused
     {
         _checkMode(false);
         if (batches.length == 0 || batches.length > toIndex) revert BatchCount(batches.length);
@@ -59,27 +59,32 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         if (toIndex <= held) return;
         uint64 first = toIndex - uint64(batches.length) + 1; // cannot overflow: there are at most `toIndex`
         if (first > held + 1) revert IndexMismatch(held + 1, first);
+        bytes32 root = stateRoot();
         bytes32 chain = batchChain(held);
         for (uint64 next = held + 1; next <= toIndex; ++next) {
             Batch calldata batch = batches[next - first];
-            Operations.Note[] memory notes = _verifyBatch(batch.operations, batch.witness, batch.newRoot);
+            Operations.Checked memory checked =
+                _verifyBatch(root, batch.operations, batch.witness, batch.newRoot);
             chain = FactNames.nextBatchChain(chain, next, batch.newRoot, batch.operations);
-            _commit(next, batch.newRoot, chain);
-            _markSpent(notes);
+            _commit(root, next, batch.newRoot, chain);
+            root = batch.newRoot;
+            _markSpent(checked.notes);
+            _resolve(checked.resolutions);
         }
-        _checkAccepted(toIndex, stateRoot, chain, factProof);
+        _checkAccepted(toIndex, root, chain, factProof);
     }
 
     /// @inheritdoc IRootSpoke
     function advanceAttested(uint64 toIndex, bytes32 root, bytes32 chain, bytes calldata factProof)
         external
         onHomeChain
+        whenNotPaused
     {
         _checkMode(true);
         _checkInstallable(toIndex, root, chain);
         if (toIndex > index) {
-            _pushRing(toIndex);
-            _commit(toIndex, root, chain);
+            _commit(stateRoot(), toIndex, root, chain);
+            _creditWaiting();
         } else {
             bytes32 heldChain = batchChain(toIndex);
             // Not held is skipped or dropped: unknown, not different.
@@ -115,17 +120,17 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         onHomeChain
         onlyOwner
     {
+        if (!_frozen) revert NotFrozen();
         uint64 from = frozenAt();
-        if (from == NOT_FROZEN) revert NotFrozen();
         // Not below what is still known: that history stands.
         if (toIndex < from && toIndex <= index) revert IndexMismatch(from, toIndex);
         _checkInstallable(toIndex, root, chain);
         if (index > _contestedTo) _contestedTo = index;
         _startOf[++_epoch] = toIndex;
         _frozenAt[_epoch] = NOT_FROZEN;
+        _frozen = false;
         _abandonCache();
-        if (attested) _pushRing(toIndex);
-        _commit(toIndex, root, chain);
+        _commit(stateRoot(), toIndex, root, chain);
         emit Thawed(toIndex, root, chain);
         _checkAccepted(toIndex, root, chain, factProof);
     }
@@ -138,6 +143,11 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     /// @inheritdoc IRootSpoke
     function setFactVerifier(address factVerifier_) external onHomeChain onlyOwner {
         _setFactVerifier(factVerifier_);
+    }
+
+    /// @inheritdoc IRequestQueue
+    function requestsResolved() external view override returns (uint64) {
+        return attested ? 0 : _creditedNumber;
     }
 
     /// @inheritdoc IRootSpoke
@@ -154,8 +164,36 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         uint64 from = _frozenAt[epoch];
         if (atIndex >= from) revert Frozen(from);
         _frozenAt[epoch] = atIndex;
-        if (epoch == _epoch) emit FrozenAt(atIndex);
-        else emit RootsWithdrawn(atIndex);
+        if (epoch != _epoch) {
+            emit RootsWithdrawn(atIndex);
+            return;
+        }
+        _frozen = true;
+        emit FrozenAt(atIndex);
+    }
+
+    /// @dev An attested spoke does not see what is resolved: whoever brings the next root has the fees of all requests.
+    function _creditWaiting() private {
+        if (!_feesWait) return;
+        _feesWait = false;
+        _credit(requestCount);
+    }
+
+    /// @dev Of what a batch resolves this chain knows its own requests: each must be one that was queued here, after those
+    /// resolved before. A thaw may have skipped some.
+    function _resolve(Operations.Resolution[] memory resolutions) private {
+        for (uint256 i = 0; i < resolutions.length; ++i) {
+            Operations.Resolution memory resolution = resolutions[i];
+            if (resolution.chainId != block.chainid) continue;
+            uint64 number = resolution.number;
+            if (number <= _creditedNumber) revert RequestNumber(block.chainid, _creditedNumber + 1, number);
+            bytes32 queued = requestHash[number];
+            if (resolution.hash != queued) {
+                revert RequestMismatch(block.chainid, number, queued, resolution.hash);
+            }
+            _credit(number);
+            emit RequestResolved(block.chainid, number, resolution.executed);
+        }
     }
 
     /// @dev The greatest index is kept for "not frozen".
@@ -164,18 +202,9 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
         if (toIndex == NOT_FROZEN) revert IndexMismatch(NOT_FROZEN - 1, toIndex);
     }
 
-    /// @dev Makes room for a root that is about to be installed, by dropping the oldest one.
-    function _pushRing(uint64 newIndex) private {
-        Entry storage entry = _ring[_ringNext];
-        if (entry.used) _forget(entry.index, entry.epoch);
-        _ring[_ringNext] = Entry(newIndex, _epoch, true);
-        _ringNext = (_ringNext + 1) % RING_LENGTH;
-    }
-
     function _checkMode(bool needsAttested) private view {
         if (attested != needsAttested) revert WrongMode();
-        uint64 from = frozenAt();
-        if (from != NOT_FROZEN) revert Frozen(from);
+        if (_frozen) revert Frozen(frozenAt());
     }
 
     /// @dev Requires the fact that the hub asserts exactly this root and batch chain for the index.
@@ -194,12 +223,22 @@ contract RootSpoke is RootVerifier, IRootSpoke, Ownable2Step {
     }
 
     function _rules() internal view override returns (Operations.Rules memory) {
-        return Operations.Rules({domainSeparator: domainSeparator, hub: false, isDomain: _isDomain});
+        return Operations.Rules({
+            domainSeparator: domainSeparator, hub: false, deadlines: false, isDomain: _isDomain
+        });
     }
 
     /// @dev Domains are the hub's to check; nobody asks here.
     function _isDomain(uint256) private pure returns (bool) {
         return false;
+    }
+
+    function _queued(uint64, uint8, bytes32, bytes memory) internal override {
+        if (attested) _feesWait = true;
+    }
+
+    function _isRing() internal view override returns (bool) {
+        return attested;
     }
 
     function _announceRoot(bytes32 oldRoot, bytes32 newRoot, uint64 newIndex) internal override {

@@ -6,18 +6,11 @@ import {Ids} from "./libraries/Ids.sol";
 import {Multiproof} from "./libraries/Multiproof.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {RootHistory} from "./RootHistory.sol";
 import {Key, Root, Touch, ValueHash} from "./types/TreeTypes.sol";
 
-/// @title What hub and spokes have in common: the sequence of roots, the step from one to the next, and proofs
-abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors {
-    /// @dev Where a root stands. An epoch ends when governance installs a root after a freeze: what the freeze withdrew
-    /// stays withdrawn.
-    struct Place {
-        uint64 index;
-        uint64 epoch;
-        bool held;
-    }
-
+/// @title What hub and spokes have in common: the step from one root to the next, and proofs
+abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
     ValueHash private constant ABSENT = ValueHash.wrap(0);
 
     /// @inheritdoc IRootVerifier
@@ -29,25 +22,16 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
     /// @dev The chain that this contract was deployed on; on a fork with another id it stands still.
     uint256 private immutable _homeChainId;
 
-    /// @inheritdoc IRootVerifier
-    bytes32 public stateRoot;
-    /// @inheritdoc IRootVerifier
-    uint64 public index;
-    uint64 internal _epoch;
-    /// @dev Up to here other roots may have been asserted before a thaw, and what is asserted once is asserted for ever.
-    uint64 internal _contestedTo;
     /// @dev Whether `_spent` holds every nullifier of the tree.
     bool private _cacheComplete;
+    mapping(bytes32 nullifier => bool) private _spent;
     /// @inheritdoc IRootVerifier
     address public factVerifier;
-
-    mapping(uint64 index => bytes32 root) private _rootAt;
-    mapping(uint64 index => bytes32 chain) private _batchChainAt;
-    mapping(bytes32 root => Place) private _placeOf;
-    mapping(bytes32 nullifier => bool) private _spent;
+    /// @dev Until when new roots are refused (`BoundedPause`); here because it is read with the fact verifier.
+    uint64 internal _pausedUntil;
 
     modifier onHomeChain() {
-        if (block.chainid != _homeChainId) revert ChainIdMismatch(_homeChainId, block.chainid);
+        _checkHomeChain();
         _;
     }
 
@@ -60,23 +44,6 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
         _homeChainId = block.chainid;
         _cacheComplete = nullifierCache;
         _setFactVerifier(factVerifier_);
-    }
-
-    /// @inheritdoc IRootVerifier
-    function rootAt(uint64 atIndex) public view returns (bytes32 root) {
-        root = _rootAt[atIndex];
-        if (!_holds(root, atIndex)) revert UnknownIndex(atIndex);
-    }
-
-    /// @inheritdoc IRootVerifier
-    function batchChain(uint64 atIndex) public view returns (bytes32) {
-        return _holds(_rootAt[atIndex], atIndex) ? _batchChainAt[atIndex] : bytes32(0);
-    }
-
-    /// @inheritdoc IRootVerifier
-    function isKnownRoot(bytes32 root) public view returns (bool) {
-        Place memory place = _placeOf[root];
-        return place.held && place.index < _withdrawnFrom(place.epoch);
     }
 
     /// @inheritdoc IRootVerifier
@@ -128,49 +95,17 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
         return _spent[nullifier];
     }
 
-    /// @dev Verifies every operation against the held root, and that they lead exactly to `newRoot`.
-    /// @return notes What the operations spend and create.
-    function _verifyBatch(bytes calldata operations, bytes calldata witness, bytes32 newRoot)
+    /// @dev Verifies every operation against `root`, and that they lead exactly to `newRoot`.
+    /// @return checked What the operations spend, create and resolve.
+    function _verifyBatch(bytes32 root, bytes calldata operations, bytes calldata witness, bytes32 newRoot)
         internal
         view
-        returns (Operations.Note[] memory notes)
+        returns (Operations.Checked memory checked)
     {
-        notes = Operations.check(operations, _rules());
-        (Touch[] memory touches, bytes calldata proof) =
-            Operations.inOrder(Operations.touchesOf(notes), witness);
-        Root actual = Multiproof.verify(Root.wrap(stateRoot), touches, proof);
+        checked = Operations.check(operations, _rules());
+        (Touch[] memory touches, bytes calldata proof) = Operations.inOrder(checked.touches, witness);
+        Root actual = Multiproof.verify(Root.wrap(root), touches, proof);
         if (actual != Root.wrap(newRoot)) revert NewRootMismatch(newRoot, Root.unwrap(actual));
-    }
-
-    /// @dev Moves to the next root.
-    function _commit(uint64 newIndex, bytes32 newRoot, bytes32 newBatchChain) internal {
-        bytes32 oldRoot = stateRoot;
-        _install(newIndex, newRoot, newBatchChain);
-        _announceRoot(oldRoot, newRoot, newIndex);
-    }
-
-    /// @dev Tells the world that the root moved, which on a spoke asserts a fact.
-    function _announceRoot(bytes32 oldRoot, bytes32 newRoot, uint64 newIndex) internal virtual {
-        emit RootUpdated(oldRoot, newRoot, newIndex);
-    }
-
-    /// @dev The only writer of roots.
-    function _install(uint64 newIndex, bytes32 newRoot, bytes32 newBatchChain) internal {
-        stateRoot = newRoot;
-        index = newIndex;
-        _rootAt[newIndex] = newRoot;
-        _batchChainAt[newIndex] = newBatchChain;
-        _placeOf[newRoot] = Place(newIndex, _epoch, true);
-    }
-
-    /// @dev Forgets a root, unless its index or the root itself has been installed anew since `epoch`.
-    function _forget(uint64 atIndex, uint64 epoch) internal {
-        bytes32 root = _rootAt[atIndex];
-        Place memory place = _placeOf[root];
-        if (place.index != atIndex || place.epoch != epoch) return;
-        delete _placeOf[root];
-        delete _rootAt[atIndex];
-        delete _batchChainAt[atIndex];
     }
 
     /// @dev Marks what was spent in the cache, where there is one.
@@ -195,17 +130,15 @@ abstract contract RootVerifier is IRootVerifier, IProofErrors, IOperationErrors 
     /// @dev What this chain checks of an operation beyond its own validity.
     function _rules() internal view virtual returns (Operations.Rules memory);
 
-    /// @dev The index from which the roots of `epoch` are no longer known, 2^64 - 1 when all are.
-    function _withdrawnFrom(uint64 epoch) internal view virtual returns (uint64);
+    function _checkHomeChain() private view {
+        if (block.chainid != _homeChainId) revert ChainIdMismatch(_homeChainId, block.chainid);
+    }
 
     /// @dev The latest root, for questions that must not be answered by an older or a withdrawn one.
     function _latestRoot() private view returns (Root) {
-        if (!isKnownRoot(stateRoot)) revert Frozen(_withdrawnFrom(_epoch));
-        return Root.wrap(stateRoot);
-    }
-
-    function _holds(bytes32 root, uint64 atIndex) private view returns (bool) {
-        return _placeOf[root].index == atIndex && isKnownRoot(root);
+        bytes32 root = stateRoot();
+        if (!isKnownRoot(root)) revert Frozen(_withdrawnFrom(_epoch));
+        return Root.wrap(root);
     }
 
     /// @dev The `bytes` of an ABI encoding whose offset stands at `position`.

@@ -8,8 +8,9 @@ import {Signatures} from "../libraries/Signatures.sol";
 
 /// @title Facts by a threshold of attestors
 contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownable2Step, EIP712 {
-    struct AttestorSet {
-        address[] attestors;
+    /// @dev What is asked of a proof by a set of attestors: one slot.
+    struct Terms {
+        uint64 setId;
         uint64 threshold;
         uint64 expiresAt;
     }
@@ -25,9 +26,10 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
         "Conflict(uint256 srcChain,address emitter,bytes32 key,bytes32 first,bytes32 second,uint64 setId)"
     );
 
-    /// @inheritdoc IAttestedFacts
-    uint64 public currentSetId;
-    mapping(uint64 setId => AttestorSet) private _sets;
+    /// @dev Of the latest set, which nearly every proof names.
+    Terms private _current;
+    mapping(uint64 setId => Terms) private _replaced;
+    mapping(uint64 setId => address[]) private _attestorsOf;
     mapping(uint64 setId => mapping(address account => bool)) private _isAttestor;
 
     /// @param governance Owner: installs the next sets.
@@ -86,8 +88,9 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
         uint64 expiresAt,
         uint64 previousExpiresAt
     ) external onlyOwner {
-        AttestorSet storage previous = _sets[currentSetId];
+        Terms memory previous = _current;
         if (previousExpiresAt < previous.expiresAt) previous.expiresAt = previousExpiresAt;
+        _replaced[previous.setId] = previous;
         _install(attestors, threshold, expiresAt, previous.expiresAt);
     }
 
@@ -97,13 +100,18 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
     }
 
     /// @inheritdoc IAttestedFacts
+    function currentSetId() external view returns (uint64) {
+        return _current.setId;
+    }
+
+    /// @inheritdoc IAttestedFacts
     function attestorsOf(uint64 setId)
         external
         view
         returns (address[] memory attestors, uint64 threshold, uint64 expiresAt)
     {
-        AttestorSet storage set = _existing(setId);
-        return (set.attestors, set.threshold, set.expiresAt);
+        Terms memory terms = _termsOf(setId);
+        return (_attestorsOf[setId], terms.threshold, terms.expiresAt);
     }
 
     function _install(
@@ -115,7 +123,7 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
         uint256 count = attestors.length;
         if (count == 0 || count > MAX_ATTESTORS) revert AttestorCount(count);
         if (threshold > count || threshold <= count / 2) revert ThresholdNotMajority(threshold, count);
-        uint64 setId = ++currentSetId;
+        uint64 setId = _current.setId + 1;
         if (expiresAt < block.timestamp) revert SetExpired(setId, expiresAt, block.timestamp);
         address last = address(0);
         for (uint256 i = 0; i < count; ++i) {
@@ -123,7 +131,8 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
             last = attestors[i];
             _isAttestor[setId][last] = true;
         }
-        _sets[setId] = AttestorSet(attestors, threshold, expiresAt);
+        _current = Terms(setId, threshold, expiresAt);
+        _attestorsOf[setId] = attestors;
         emit AttestorsSet(setId, attestors, threshold, expiresAt, previousExpiresAt);
     }
 
@@ -131,28 +140,30 @@ contract AttestedFacts is IFactVerifier, IAttestedFacts, IOperationErrors, Ownab
     function _readSet(bytes calldata proof, uint256 headLength) private view returns (uint64 setId) {
         if (proof.length < headLength) revert FactProofLength(headLength, proof.length);
         setId = uint64(bytes8(proof[:8]));
-        AttestorSet storage set = _existing(setId);
-        if (setId + 1 < currentSetId) revert SetReplaced(setId, currentSetId);
-        if (block.timestamp > set.expiresAt) revert SetExpired(setId, set.expiresAt, block.timestamp);
-        uint256 expected = headLength + Signatures.LENGTH * set.threshold;
+        Terms memory terms = _termsOf(setId);
+        if (setId + 1 < _current.setId) revert SetReplaced(setId, _current.setId);
+        if (block.timestamp > terms.expiresAt) revert SetExpired(setId, terms.expiresAt, block.timestamp);
+        uint256 expected = headLength + Signatures.LENGTH * terms.threshold;
         if (proof.length != expected) revert FactProofLength(expected, proof.length);
     }
 
     /// @dev Every signature must be of an attestor of the set; that they ascend strictly makes them distinct.
     function _checkSigners(bytes32 structHash, uint64 setId, bytes calldata signatures) private view {
         bytes32 digest = _hashTypedDataV4(structHash);
+        mapping(address account => bool) storage isAttestor = _isAttestor[setId];
         address last = address(0);
         for (uint256 i = 0; i < signatures.length / Signatures.LENGTH; ++i) {
-            uint256 start = i * Signatures.LENGTH;
-            address signer = Signatures.recover(digest, signatures[start:start + Signatures.LENGTH]);
-            if (!_isAttestor[setId][signer]) revert NotAttestor(signer);
+            address signer = Signatures.recoverAt(digest, signatures, i * Signatures.LENGTH);
+            if (!isAttestor[signer]) revert NotAttestor(signer);
             if (signer <= last) revert SignersNotAscending(i);
             last = signer;
         }
     }
 
-    function _existing(uint64 setId) private view returns (AttestorSet storage set) {
-        set = _sets[setId];
-        if (set.threshold == 0) revert UnknownSet(setId);
+    function _termsOf(uint64 setId) private view returns (Terms memory terms) {
+        terms = _current;
+        if (setId == terms.setId) return terms;
+        terms = _replaced[setId];
+        if (terms.setId == 0) revert UnknownSet(setId);
     }
 }

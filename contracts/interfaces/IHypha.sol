@@ -377,6 +377,12 @@ interface IRootHub {
     error RequestDue(uint256 chainId, uint64 number, uint256 dueAt);
     /// @notice The batch resolves more requests than are queued.
     error QueueEmpty(uint256 chainId, uint64 number);
+    /// @notice The next request of the hub's queue is another one than the batch resolves.
+    error RequestOrder(
+        uint256 expectedChainId, uint64 expectedNumber, uint256 actualChainId, uint64 actualNumber
+    );
+    /// @notice The first spokes come with another number of chains than of spokes.
+    error SpokeCount(uint256 expected, uint256 actual);
     /// @notice The caller is not the registrar, or the first spokes are registered already.
     error NotRegistrar(address caller);
     /// @notice A window of zero seconds.
@@ -393,8 +399,10 @@ interface IRootHub {
     /// @notice How many requests have come to the hub's queue, and how many of them are resolved.
     function queue() external view returns (uint64 enqueued, uint64 resolved);
     /// @notice The request at a position of the hub's queue that is not resolved.
-    /// @return hash Of the request (protocol/README.md); zero when it is resolved or not there.
+    /// @return chainId Of its queue.
+    /// @return number In its queue.
     /// @return dueAt When a batch must resolve it at the latest, Unix seconds; sooner while the liveness window is open.
+    /// @return hash Of the request (protocol/README.md); zero when it is resolved or not there.
     function queuedAt(uint64 position)
         external
         view
@@ -434,6 +442,8 @@ interface IRootHub {
         bytes calldata factProof
     ) external;
 
+    /// @notice Who may still register the first spokes, zero when nobody may.
+    function registrar() external view returns (address);
     /// @notice The registrar: registers the first spokes, once.
     function registerFirstSpokes(uint256[] calldata chainIds, address[] calldata spokes) external;
     /// @notice Governance: registers the spoke of a chain, once.

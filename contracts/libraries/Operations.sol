@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IOperationErrors} from "../interfaces/IHypha.sol";
+import {IOperationErrors, IProofErrors} from "../interfaces/IHypha.sol";
 import {Calldata} from "./Calldata.sol";
 import {ContentReader} from "./ContentReader.sol";
 import {Contents} from "./Contents.sol";
@@ -134,11 +134,24 @@ library Operations {
         _checkRequestType(requestType);
         Fields.Reader memory reader;
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, chainId, sender);
-        _readContent(content, reader, requestType, terms, Contents.reserve());
+        Contents.Content memory read = Contents.reserve();
+        _readContent(content, reader, requestType, terms, read);
         if (reader.position != content.length) {
             revert IOperationErrors.RequestLength(content.length, reader.position);
         }
+        _checkDistinct(read);
         return Ids.requestHash(requestType, keccak256(content), sender);
+    }
+
+    /// @dev One note twice could never be spent, nor is it a reason to be void: such a request would stop its queue for ever.
+    function _checkDistinct(Contents.Content memory content) private pure {
+        for (uint256 i = 1; i < content.inputs; ++i) {
+            bytes32 id = content.ids[i];
+            for (uint256 j = 0; j < i; ++j) {
+                if (content.ids[j] != id) continue;
+                revert IProofErrors.KeyRepeated(Key.unwrap(Ids.resourceKey(content.notes[i].domainId, id)));
+            }
+        }
     }
 
     /// @notice The content of a request for an issue, with the checks that `checkRequest` makes of it. Whether notes may be created

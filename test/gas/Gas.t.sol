@@ -5,6 +5,8 @@ import {Test} from "forge-std/Test.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {
     Batch,
+    Governance,
+    HubConfig,
     IAttestedFacts,
     IRootHub,
     IRootSpoke,
@@ -16,9 +18,7 @@ import {RootHub} from "../../contracts/RootHub.sol";
 
 /// @dev A hub whose history begins at index 1 with a tree that holds something. Nothing of it is left in the code that runs.
 contract SeededHub is RootHub {
-    constructor(address governance, address factVerifier_, address[] memory sequencers, bytes32 root)
-        RootHub(governance, factVerifier_, sequencers, 1 hours, false)
-    {
+    constructor(HubConfig memory config, bytes32 root) RootHub(config) {
         _install(1, root, keccak256("batch chain 1"));
     }
 }
@@ -226,7 +226,12 @@ contract GasTest is Test {
         vm.warp(NOW - 12);
         address[] memory sequencers = new address[](1);
         sequencers[0] = _sequencer;
-        deployCodeTo("Gas.t.sol:SeededHub", abi.encode(address(this), attestors.facts, sequencers, root), HUB);
+        HubConfig memory config;
+        config.governance.owner = address(this);
+        config.factVerifier = attestors.facts;
+        config.sequencers = sequencers;
+        (config.livenessWindow, config.inclusionWindow) = (1 hours, 1 hours);
+        deployCodeTo("Gas.t.sol:SeededHub", abi.encode(config, root), HUB);
         RootHub(HUB).registerSpoke(FROM_CHAIN, makeAddr("spoke 1"));
         RootHub(HUB).registerSpoke(TO_CHAIN, makeAddr("spoke 2"));
         vm.warp(NOW);
@@ -238,10 +243,12 @@ contract GasTest is Test {
     {
         vm.revertToState(_clean);
         vm.chainId(TO_CHAIN);
+        Governance memory governance;
+        governance.owner = address(this);
         SpokeConfig memory config = SpokeConfig({
             hubChainId: HUB_CHAIN,
             hub: HUB,
-            owner: address(this),
+            governance: governance,
             factVerifier: attestors.facts,
             attested: attested,
             nullifierCache: false,

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {
     Batch,
+    HubConfig,
     IAttestedFacts,
     IOperationErrors,
     IProofErrors,
@@ -31,13 +32,29 @@ contract RootHubTest is World {
     }
 
     function test_constructor_zeroAddress_reverts() public {
-        address[] memory none = new address[](0);
+        HubConfig memory config = hubConfig();
+        config.factVerifier = address(0);
         vm.expectRevert(IRootVerifier.ZeroAddress.selector);
-        new RootHub(GOVERNANCE, address(0), none, WINDOW, false);
+        new RootHub(config);
+        config = hubConfig();
+        config.governance.owner = address(0);
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        new RootHub(address(0), address(facts), none, WINDOW, false);
+        new RootHub(config);
+        config = hubConfig();
+        config.sequencers[0] = address(0);
         vm.expectRevert(IRootVerifier.ZeroAddress.selector);
-        new RootHub(GOVERNANCE, address(facts), new address[](1), WINDOW, false);
+        new RootHub(config);
+    }
+
+    function test_constructor_zeroWindow_reverts() public {
+        HubConfig memory config = hubConfig();
+        config.livenessWindow = 0;
+        vm.expectRevert(IRootHub.ZeroWindow.selector);
+        new RootHub(config);
+        config = hubConfig();
+        config.inclusionWindow = 0;
+        vm.expectRevert(IRootHub.ZeroWindow.selector);
+        new RootHub(config);
     }
 
     function test_applyBatch_issue_movesAndEmits() public {
@@ -130,14 +147,39 @@ contract RootHubTest is World {
         hub.applyBatch(1, batch.operations, batch.witness, batch.newRoot);
         vm.warp(opensAt);
         hub.applyBatch(1, batch.operations, batch.witness, batch.newRoot);
-        // A stranger's batch does not close the window, a sequencer's does.
-        batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
-        hub.applyBatch(2, batch.operations, batch.witness, batch.newRoot);
+    }
+
+    function test_applyBatch_stranger_windowStaysOpenUntilASequencersBatch() public {
+        vm.warp(block.timestamp + WINDOW);
+        uint64 before = hub.lastSequencedAt();
+        landAs(address(this), commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5)));
+        assertEq(hub.lastSequencedAt(), before);
+        vm.warp(block.timestamp + WINDOW / 8);
+        landAs(address(this), commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5)));
         landIssues(1);
-        assertEq(hub.lastSequencedAt(), opensAt);
-        batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
-        vm.expectPartialRevert(IRootHub.NotSequencer.selector);
-        hub.applyBatch(4, batch.operations, batch.witness, batch.newRoot);
+        assertEq(hub.lastSequencedAt(), block.timestamp);
+        Batch memory batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
+        refuseAs(
+            address(this),
+            batch,
+            abi.encodeWithSelector(IRootHub.NotSequencer.selector, address(this), block.timestamp + WINDOW)
+        );
+    }
+
+    function test_applyBatch_strangerAfterStranger_isTheSequencersTurn() public {
+        vm.warp(block.timestamp + WINDOW);
+        landAs(address(this), commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5)));
+        Batch memory batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
+        uint256 until = block.timestamp + WINDOW / 8;
+        bytes memory reason = abi.encodeWithSelector(IRootHub.SequencersTurn.selector, until);
+        refuseAs(makeAddr("another stranger"), batch, reason);
+        vm.warp(until - 1);
+        refuseAs(address(this), batch, reason);
+        uint256 state = vm.snapshotState();
+        land(batch);
+        vm.revertToState(state);
+        vm.warp(until);
+        landAs(address(this), batch);
     }
 
     function test_applyBatch_formerSequencer_reverts() public {
@@ -187,6 +229,8 @@ contract RootHubTest is World {
         vm.expectRevert(reason);
         hub.registerSpoke(9009, address(1));
         vm.expectRevert(reason);
+        hub.registerFirstSpokes(new uint256[](0), new address[](0));
+        vm.expectRevert(reason);
         hub.setSequencer(SEQUENCER, false);
         vm.expectRevert(reason);
         hub.setFactVerifier(address(1));
@@ -209,6 +253,9 @@ contract RootHubTest is World {
         hub.registerSpoke(9009, address(0));
         vm.expectRevert(IOperationErrors.ZeroDomain.selector);
         hub.registerSpoke(0, address(1));
+        uint256 tooLong = uint256(1) << 64 | SPOKE_CHAIN;
+        vm.expectRevert(abi.encodeWithSelector(IOperationErrors.UnknownDomain.selector, tooLong));
+        hub.registerSpoke(tooLong, address(1));
         vm.expectRevert(IRootVerifier.ZeroAddress.selector);
         hub.setSequencer(address(0), true);
         vm.expectRevert(IRootVerifier.ZeroAddress.selector);
@@ -224,6 +271,27 @@ contract RootHubTest is World {
         hub.registerSpoke(SPOKE_CHAIN, address(1));
         vm.expectRevert(abi.encodeWithSelector(IRootHub.SpokeExists.selector, HUB_CHAIN));
         hub.registerSpoke(HUB_CHAIN, address(1));
+    }
+
+    function test_registerFirstSpokes_once() public {
+        RootHub fresh = new RootHub(hubConfig());
+        assertEq(fresh.registrar(), REGISTRAR);
+        (uint256[] memory chainIds, address[] memory spokes) = (new uint256[](2), new address[](2));
+        (chainIds[0], chainIds[1], spokes[0], spokes[1]) = (5, 6, address(5), address(6));
+        bytes memory reason = abi.encodeWithSelector(IRootHub.NotRegistrar.selector, GOVERNANCE);
+        vm.prank(GOVERNANCE);
+        vm.expectRevert(reason);
+        fresh.registerFirstSpokes(chainIds, spokes);
+        vm.startPrank(REGISTRAR);
+        vm.expectRevert(abi.encodeWithSelector(IRootHub.SpokeCount.selector, 2, 1));
+        fresh.registerFirstSpokes(chainIds, new address[](1));
+        vm.expectEmit(address(fresh));
+        emit IRootHub.SpokeRegistered(6, address(6));
+        fresh.registerFirstSpokes(chainIds, spokes);
+        assertEq(fresh.spokeOf(5), address(5));
+        assertEq(fresh.registrar(), address(0));
+        vm.expectRevert(abi.encodeWithSelector(IRootHub.NotRegistrar.selector, REGISTRAR));
+        fresh.registerFirstSpokes(new uint256[](0), new address[](0));
     }
 
     function test_ownership_movesInTwoSteps() public {
@@ -287,7 +355,9 @@ contract RootHubTest is World {
     }
 
     function test_nullifierCache_none_reverts() public {
-        RootHub bare = new RootHub(GOVERNANCE, address(facts), new address[](0), WINDOW, false);
+        HubConfig memory config = hubConfig();
+        config.nullifierCache = false;
+        RootHub bare = new RootHub(config);
         vm.expectRevert(IRootVerifier.NoNullifierCache.selector);
         bare.isNullifierSpent(keccak256("nullifier"));
     }

@@ -68,7 +68,7 @@ contract RootSpokeTest is World {
         vm.expectRevert(IOperationErrors.ZeroDomain.selector);
         new RootSpoke(config);
         config = spokeConfig(false, false);
-        config.owner = address(0);
+        config.governance.owner = address(0);
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
         new RootSpoke(config);
     }

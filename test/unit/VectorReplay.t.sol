@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
+import {HubConfig} from "../../contracts/interfaces/IHypha.sol";
 import {AttestedFacts} from "../../contracts/facts/AttestedFacts.sol";
 import {RootHub} from "../../contracts/RootHub.sol";
 import {Vectors} from "../utils/Vectors.sol";
@@ -60,11 +61,12 @@ contract VectorReplayTest is Test {
         vm.chainId(hubChainId);
         address[] memory sequencers = new address[](1);
         sequencers[0] = address(this);
-        deployCodeTo(
-            "RootHub.sol:RootHub",
-            abi.encode(address(this), address(1), sequencers, uint64(1 hours), false),
-            address(hub)
-        );
+        HubConfig memory config;
+        config.governance.owner = address(this);
+        config.factVerifier = address(1);
+        config.sequencers = sequencers;
+        (config.livenessWindow, config.inclusionWindow) = (1 hours, 1 hours);
+        deployCodeTo("RootHub.sol:RootHub", abi.encode(config), address(hub));
         uint256[] memory domains = vm.parseJsonUintArray(_json, ".domains");
         for (uint256 i = 0; i < domains.length; ++i) {
             if (domains[i] != hubChainId) hub.registerSpoke(domains[i], address(1));

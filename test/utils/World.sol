@@ -3,7 +3,14 @@ pragma solidity ^0.8.28;
 
 import {Test} from "forge-std/Test.sol";
 import {AttestedFacts} from "../../contracts/facts/AttestedFacts.sol";
-import {Batch, Output, Resource, SpokeConfig} from "../../contracts/interfaces/IHypha.sol";
+import {
+    Batch,
+    Governance,
+    HubConfig,
+    Output,
+    Resource,
+    SpokeConfig
+} from "../../contracts/interfaces/IHypha.sol";
 import {RootHub} from "../../contracts/RootHub.sol";
 import {RootSpoke} from "../../contracts/RootSpoke.sol";
 import {OperationBuilder} from "./OperationBuilder.sol";
@@ -17,6 +24,10 @@ abstract contract World is Test {
     uint256 internal constant SPOKE_CHAIN = 2002;
     uint256 internal constant ATTESTED_CHAIN = 3003;
     uint64 internal constant WINDOW = 1 hours;
+    uint64 internal constant INCLUSION_WINDOW = 2 hours;
+    uint64 internal constant PAUSE = 3 days;
+    uint128 internal constant FEE = 0.001 ether;
+    uint128 internal constant MAX_FEE = 0.01 ether;
     uint64 internal constant FAR = type(uint64).max;
     uint256 internal constant ISSUER = 0xA11CE;
     uint256 internal constant ALICE = 0xA1;
@@ -40,6 +51,8 @@ abstract contract World is Test {
 
     address internal immutable GOVERNANCE = makeAddr("governance");
     address internal immutable SEQUENCER = makeAddr("sequencer");
+    address internal immutable PAUSER = makeAddr("pauser");
+    address internal immutable REGISTRAR = makeAddr("registrar");
 
     AttestedFacts internal facts; // stands for that of every chain: its domain follows the chain id
     RootHub internal hub;
@@ -52,15 +65,15 @@ abstract contract World is Test {
     bytes32[] internal chainOf;
     Batch[] internal batchOf; // batchOf[i] led to index i + 1
     uint256 private _saltCount;
+    /// @dev What a void touches, by its packed bytes: the key of the void request, then its evidence.
+    mapping(bytes32 packedHash => bytes32[] keys) internal voidKeysOf;
 
     function setUp() public virtual {
         vm.warp(1_700_000_000);
         _makeAttestors(3);
         facts = new AttestedFacts(GOVERNANCE, attestorsOf(3), 2, FAR);
         vm.chainId(HUB_CHAIN);
-        address[] memory sequencers = new address[](1);
-        sequencers[0] = SEQUENCER;
-        hub = new RootHub(GOVERNANCE, address(facts), sequencers, WINDOW, true);
+        hub = new RootHub(hubConfig());
         rootOf.push(TreeModel.EMPTY);
         chainOf.push(keccak256(abi.encodePacked("hypha:genesis", HUB_CHAIN, address(hub))));
         vm.chainId(SPOKE_CHAIN);
@@ -68,17 +81,43 @@ abstract contract World is Test {
         vm.chainId(ATTESTED_CHAIN);
         attestedSpoke = new RootSpoke(spokeConfig(true, false));
         vm.chainId(HUB_CHAIN);
-        vm.startPrank(GOVERNANCE);
-        hub.registerSpoke(SPOKE_CHAIN, address(spoke));
-        hub.registerSpoke(ATTESTED_CHAIN, address(attestedSpoke));
-        vm.stopPrank();
+        registerFirst();
+    }
+
+    function registerFirst() internal {
+        uint256[] memory chainIds = new uint256[](2);
+        (chainIds[0], chainIds[1]) = (SPOKE_CHAIN, ATTESTED_CHAIN);
+        address[] memory spokes = new address[](2);
+        (spokes[0], spokes[1]) = (address(spoke), address(attestedSpoke));
+        vm.prank(REGISTRAR);
+        hub.registerFirstSpokes(chainIds, spokes);
+    }
+
+    function governance() internal view returns (Governance memory) {
+        return Governance({
+            owner: GOVERNANCE, pauser: PAUSER, pauseSeconds: PAUSE, requestFee: FEE, maxRequestFee: MAX_FEE
+        });
+    }
+
+    function hubConfig() internal view returns (HubConfig memory) {
+        address[] memory sequencers = new address[](1);
+        sequencers[0] = SEQUENCER;
+        return HubConfig({
+            governance: governance(),
+            registrar: REGISTRAR,
+            factVerifier: address(facts),
+            sequencers: sequencers,
+            livenessWindow: WINDOW,
+            inclusionWindow: INCLUSION_WINDOW,
+            nullifierCache: true
+        });
     }
 
     function spokeConfig(bool attested, bool nullifierCache) internal view returns (SpokeConfig memory) {
         return SpokeConfig({
             hubChainId: HUB_CHAIN,
             hub: address(hub),
-            owner: GOVERNANCE,
+            governance: governance(),
             factVerifier: address(facts),
             attested: attested,
             nullifierCache: nullifierCache,
@@ -188,6 +227,15 @@ abstract contract World is Test {
         list[0] = operation;
     }
 
+    function listOf(OperationBuilder.Operation memory first, OperationBuilder.Operation memory second)
+        internal
+        pure
+        returns (OperationBuilder.Operation[] memory list)
+    {
+        list = new OperationBuilder.Operation[](2);
+        (list[0], list[1]) = (first, second);
+    }
+
     /// @dev Commits and lands `count` batches of one issue each.
     function landIssues(uint256 count) internal {
         for (uint256 i = 0; i < count; ++i) {
@@ -196,9 +244,22 @@ abstract contract World is Test {
     }
 
     function land(Batch memory batch) internal {
+        landAs(SEQUENCER, batch);
+    }
+
+    function landAs(address caller, Batch memory batch) internal {
         vm.chainId(HUB_CHAIN);
         uint64 next = hub.index() + 1;
-        vm.prank(SEQUENCER);
+        vm.prank(caller);
+        hub.applyBatch(next, batch.operations, batch.witness, batch.newRoot);
+    }
+
+    /// @dev A batch that the hub must refuse with this reason; the model's history does not get it.
+    function refuseAs(address caller, Batch memory batch, bytes memory reason) internal {
+        vm.chainId(HUB_CHAIN);
+        uint64 next = hub.index() + 1;
+        vm.prank(caller);
+        vm.expectRevert(reason);
         hub.applyBatch(next, batch.operations, batch.witness, batch.newRoot);
     }
 
@@ -216,17 +277,23 @@ abstract contract World is Test {
 
     function touchesOf(OperationBuilder.Operation[] memory operations)
         internal
-        pure
+        view
         returns (bytes32[] memory keys, bytes32[] memory news)
     {
         uint256 count = 0;
         for (uint256 i = 0; i < operations.length; ++i) {
             count += 2 * operations[i].spent.length + operations[i].created.length;
+            count += voidKeysOf[keccak256(operations[i].packed)].length;
         }
         keys = new bytes32[](count);
         news = new bytes32[](count);
         uint256 at_ = 0;
         for (uint256 i = 0; i < operations.length; ++i) {
+            bytes32[] memory voidKeys = voidKeysOf[keccak256(operations[i].packed)];
+            for (uint256 j = 0; j < voidKeys.length; ++j) {
+                keys[at_] = voidKeys[j];
+                news[at_++] = j == 0 ? keccak256("1") : bytes32(0);
+            }
             for (uint256 j = 0; j < operations[i].spent.length; ++j) {
                 Resource memory spent = operations[i].spent[j];
                 keys[at_++] = resourceKey(spent);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Governance, IPausable} from "./interfaces/IHypha.sol";
+import {RootVerifier} from "./RootVerifier.sol";
+
+/// @title A bounded brake: stops new roots for a while, and nothing else
+abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
+    /// @dev Far below the delay of governance, which is what can be fled from while it lasts.
+    uint64 private constant MAX_PAUSE_SECONDS = 7 days;
+
+    /// @inheritdoc IPausable
+    uint64 public immutable pauseSeconds;
+    /// @inheritdoc IPausable
+    address public pauser;
+    /// @inheritdoc IPausable
+    bool public pauseArmed;
+
+    modifier whenNotPaused() {
+        _checkNotPaused();
+        _;
+    }
+
+    constructor(Governance memory governance) {
+        if (governance.pauseSeconds > MAX_PAUSE_SECONDS) {
+            revert PauseTooLong(MAX_PAUSE_SECONDS, governance.pauseSeconds);
+        }
+        pauseSeconds = governance.pauseSeconds;
+        _arm(governance.pauser);
+    }
+
+    /// @inheritdoc IPausable
+    function pause() external onHomeChain {
+        if (msg.sender != pauser) revert NotPauser(msg.sender);
+        if (!pauseArmed) revert PauseSpent();
+        pauseArmed = false;
+        _pauseUntil(uint64(block.timestamp) + pauseSeconds);
+    }
+
+    /// @inheritdoc IPausable
+    function unpause() external onHomeChain {
+        if (msg.sender != pauser && msg.sender != owner()) revert NotPauser(msg.sender);
+        _pauseUntil(uint64(block.timestamp));
+    }
+
+    /// @inheritdoc IPausable
+    function armPause(address pauser_) external onHomeChain onlyOwner {
+        _arm(pauser_);
+    }
+
+    /// @inheritdoc IPausable
+    function pausedUntil() external view returns (uint64) {
+        return _pausedUntil;
+    }
+
+    function _checkNotPaused() private view {
+        if (block.timestamp < _pausedUntil) revert Paused(_pausedUntil);
+    }
+
+    function _arm(address pauser_) private {
+        pauser = pauser_;
+        pauseArmed = pauser_ != address(0);
+        emit PauseArmed(pauser_);
+    }
+
+    function _pauseUntil(uint64 until) private {
+        _pausedUntil = until;
+        emit PausedUntil(until);
+    }
+}

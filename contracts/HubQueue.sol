@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IFactVerifier, IRootHub} from "./interfaces/IHypha.sol";
+import {FactNames} from "./libraries/FactNames.sol";
+import {Operations} from "./libraries/Operations.sol";
+import {RequestQueue} from "./RequestQueue.sol";
+
+/// @title The hub's one queue of all chains' requests, and whose turn it is to apply the batches that resolve them
+abstract contract HubQueue is RequestQueue, IRootHub {
+    /// @dev A request that no batch has resolved.
+    struct Queued {
+        bytes32 hash;
+        uint64 chainId;
+        uint64 number;
+        uint64 dueAt;
+    }
+
+    /// @dev What every batch reads and writes of the queue and the turns: one slot.
+    /// @param strangerAt Time of the last batch of somebody who is no sequencer, Unix seconds.
+    struct Progress {
+        uint64 enqueued;
+        uint64 resolved;
+        uint64 sequencedAt;
+        uint64 strangerAt;
+    }
+
+    /// @dev This part of the liveness window is the sequencers' alone after a stranger's batch.
+    uint64 private constant TURN_DIVISOR = 8;
+
+    /// @inheritdoc IRootHub
+    uint64 public immutable livenessWindow;
+    /// @inheritdoc IRootHub
+    uint64 public immutable inclusionWindow;
+    Progress internal _progress;
+    mapping(uint64 position => Queued) private _queuedAt;
+    mapping(uint256 chainId => uint64) private _enqueuedOf;
+    /// @inheritdoc IRootHub
+    mapping(address account => bool) public isSequencer;
+
+    constructor(uint64 livenessWindow_, uint64 inclusionWindow_) {
+        if (livenessWindow_ == 0 || inclusionWindow_ == 0) revert ZeroWindow();
+        livenessWindow = livenessWindow_;
+        inclusionWindow = inclusionWindow_;
+        _progress.sequencedAt = uint64(block.timestamp);
+    }
+
+    /// @inheritdoc IRootHub
+    function enqueueRemote(
+        uint256 chainId,
+        uint64 number,
+        uint8 requestType,
+        address sender,
+        bytes calldata content,
+        bytes calldata factProof
+    ) external onHomeChain {
+        address spoke = _spoke(chainId);
+        uint64 last = _enqueuedOf[chainId];
+        if (number <= last) return;
+        if (number != last + 1) revert RequestNumber(chainId, last + 1, number);
+        // Its deadline counted when it was queued. A domain that is unknown here is a reason to resolve it as void, not to
+        // leave it out: those after it would never come.
+        Operations.Rules memory rules = _rules();
+        rules.hub = false;
+        rules.deadlines = false;
+        bytes32 hash = Operations.checkRequest(content, requestType, chainId, sender, rules);
+        _enqueuedOf[chainId] = number;
+        _enqueue(chainId, number, requestType, sender, hash, content);
+        IFactVerifier(factVerifier)
+            .verifyFact(chainId, spoke, FactNames.requestQueued(number), hash, factProof);
+    }
+
+    /// @inheritdoc IRootHub
+    function queue() external view returns (uint64 enqueued, uint64 resolved) {
+        return (_progress.enqueued, _progress.resolved);
+    }
+
+    /// @inheritdoc IRootHub
+    function queuedAt(uint64 position)
+        external
+        view
+        returns (uint256 chainId, uint64 number, uint64 dueAt, bytes32 hash)
+    {
+        Queued memory queued = _queuedAt[position];
+        return (queued.chainId, queued.number, queued.dueAt, queued.hash);
+    }
+
+    /// @inheritdoc IRootHub
+    function enqueuedNumber(uint256 chainId) external view returns (uint64) {
+        return chainId == hubChainId ? requestCount : _enqueuedOf[chainId];
+    }
+
+    /// @inheritdoc IRootHub
+    function lastSequencedAt() external view returns (uint64) {
+        return _progress.sequencedAt;
+    }
+
+    /// @dev Lets a sequencer in at any time and restarts the window; others only while the window is open, which their
+    /// batches do not close, and not so soon after one another that a sequencer could never come between.
+    /// @return opensAt From when on the window is open, and every request due.
+    function _takeTurn(Progress memory progress) internal view returns (uint256 opensAt) {
+        opensAt = uint256(progress.sequencedAt) + livenessWindow;
+        if (isSequencer[msg.sender]) {
+            progress.sequencedAt = uint64(block.timestamp);
+            return opensAt;
+        }
+        if (block.timestamp < opensAt) revert NotSequencer(msg.sender, opensAt);
+        uint256 until = uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR;
+        if (block.timestamp < until) revert SequencersTurn(until);
+        progress.strangerAt = uint64(block.timestamp);
+    }
+
+    /// @dev Takes what a batch resolves off the head of the queue; nothing may be left there that was due before it.
+    function _resolve(Progress memory progress, Operations.Resolution[] memory resolutions, uint256 opensAt)
+        internal
+    {
+        if (resolutions.length == 0) return _checkNotDue(progress, opensAt);
+        uint64 ownNumber = 0;
+        for (uint256 i = 0; i < resolutions.length; ++i) {
+            Operations.Resolution memory resolution = resolutions[i];
+            _takeHead(progress, resolution);
+            if (resolution.chainId == hubChainId) ownNumber = resolution.number;
+            emit RequestResolved(resolution.chainId, resolution.number, resolution.executed);
+        }
+        if (ownNumber != 0) _credit(ownNumber);
+    }
+
+    /// @dev The hub's own requests enter its queue at once.
+    function _queued(uint64 number, uint8 requestType, bytes32 hash, bytes memory content) internal override {
+        _enqueue(hubChainId, number, requestType, msg.sender, hash, content);
+    }
+
+    function _setSequencer(address sequencer, bool allowed) internal {
+        if (sequencer == address(0)) revert ZeroAddress();
+        isSequencer[sequencer] = allowed;
+        emit SequencerSet(sequencer, allowed);
+    }
+
+    /// @dev The spoke of a chain; reverts when none is registered.
+    function _spoke(uint256 chainId) internal view virtual returns (address);
+
+    function _enqueue(
+        uint256 chainId,
+        uint64 number,
+        uint8 requestType,
+        address sender,
+        bytes32 hash,
+        bytes memory content
+    ) private {
+        uint64 position = _progress.enqueued++;
+        uint64 dueAt = uint64(block.timestamp) + inclusionWindow;
+        // Every registered chain's id fits in 64 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _queuedAt[position] = Queued(hash, uint64(chainId), number, dueAt);
+        emit RequestEnqueued(chainId, number, position, dueAt, requestType, sender, content);
+    }
+
+    function _takeHead(Progress memory progress, Operations.Resolution memory resolution) private {
+        (uint256 chainId, uint64 number) = (resolution.chainId, resolution.number);
+        if (progress.resolved == progress.enqueued) revert QueueEmpty(chainId, number);
+        Queued memory head = _queuedAt[progress.resolved];
+        if (chainId != head.chainId || number != head.number) {
+            revert RequestOrder(head.chainId, head.number, chainId, number);
+        }
+        if (resolution.hash != head.hash) {
+            revert RequestMismatch(chainId, number, head.hash, resolution.hash);
+        }
+        delete _queuedAt[progress.resolved++];
+    }
+
+    function _checkNotDue(Progress memory progress, uint256 opensAt) private view {
+        if (progress.resolved == progress.enqueued) return;
+        Queued memory head = _queuedAt[progress.resolved];
+        uint256 dueAt = Math.min(head.dueAt, opensAt);
+        if (block.timestamp >= dueAt) revert RequestDue(head.chainId, head.number, dueAt);
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Governance, IRequestQueue, Resource} from "./interfaces/IHypha.sol";
+import {Ids} from "./libraries/Ids.sol";
+import {Operations} from "./libraries/Operations.sol";
+import {RootVerifier} from "./RootVerifier.sol";
+
+/// @title Ways in that need no coordinator: the queue of this chain, and the fees for it
+/// @notice The queue has no bound but its fee: each request costs it, so filling the queue costs that much for each place.
+abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
+    uint8 private constant TRANSFER = uint8(Operations.TAG_QUEUED_TRANSFER);
+    uint8 private constant ISSUE = uint8(Operations.TAG_QUEUED_ISSUE);
+
+    /// @inheritdoc IRequestQueue
+    uint128 public immutable maxRequestFee;
+    /// @dev On an attested spoke, whether there are fees that the next root's bearer is owed; read with the fact verifier.
+    bool internal _feesWait;
+    /// @inheritdoc IRequestQueue
+    uint128 public requestFee;
+    /// @inheritdoc IRequestQueue
+    uint64 public requestCount;
+    /// @dev Up to here the fees have been credited.
+    uint64 internal _creditedNumber;
+    /// @inheritdoc IRequestQueue
+    mapping(uint64 number => bytes32) public requestHash;
+    /// @dev The sum of the fees of all requests up to a number, so that a number which a thaw skipped is paid with the next.
+    mapping(uint64 number => uint256) private _feesUpTo;
+    /// @inheritdoc IRequestQueue
+    mapping(address account => uint256) public feesOf;
+
+    constructor(Governance memory governance) {
+        maxRequestFee = governance.maxRequestFee;
+        _setRequestFee(governance.requestFee);
+    }
+
+    /// @inheritdoc IRequestQueue
+    function requestTransfer(bytes calldata content) external payable onHomeChain returns (uint64 number) {
+        Operations.Rules memory rules = _rules();
+        rules.deadlines = true;
+        bytes32 hash = Operations.checkRequest(content, TRANSFER, block.chainid, msg.sender, rules);
+        return _queue(TRANSFER, hash, content);
+    }
+
+    /// @inheritdoc IRequestQueue
+    function requestIssue(uint256 domainId, address holder, uint256 quantity, bytes32 data, bytes32 label)
+        external
+        payable
+        onHomeChain
+        returns (uint64 number, bytes32 resourceId)
+    {
+        bytes32 salt = Ids.requestedSalt(block.chainid, address(this), requestCount + 1);
+        bytes memory content = Operations.packIssue(label, domainId, holder, quantity, data, salt);
+        Operations.Rules memory rules = _rules();
+        if (rules.hub && !rules.isDomain(domainId)) revert UnknownDomain(domainId);
+        bytes32 hash = Ids.requestHash(ISSUE, keccak256(content), msg.sender);
+        number = _queue(ISSUE, hash, content);
+        bytes32 kind = Ids.contractKind(block.chainid, msg.sender, label);
+        resourceId = Ids.resourceId(Resource(domainId, holder, kind, quantity, data, salt));
+    }
+
+    /// @inheritdoc IRequestQueue
+    function withdrawFees(address to) external onHomeChain {
+        uint256 amount = feesOf[msg.sender];
+        if (amount == 0) revert NothingOwed(msg.sender);
+        if (to == address(0)) revert ZeroAddress();
+        feesOf[msg.sender] = 0;
+        emit FeesWithdrawn(msg.sender, to, amount);
+        (bool paid,) = to.call{value: amount}("");
+        if (!paid) revert PaymentFailed(to);
+    }
+
+    /// @inheritdoc IRequestQueue
+    function setRequestFee(uint128 fee) external onHomeChain onlyOwner {
+        _setRequestFee(fee);
+    }
+
+    /// @inheritdoc IRequestQueue
+    function requestsResolved() external view virtual returns (uint64) {
+        return _creditedNumber;
+    }
+
+    /// @dev Credits the caller with the fees of all requests up to `number` that nobody has had.
+    function _credit(uint64 number) internal {
+        uint64 credited = _creditedNumber;
+        if (number == credited) return;
+        _creditedNumber = number;
+        feesOf[msg.sender] += _feesUpTo[number] - _feesUpTo[credited];
+    }
+
+    /// @dev A request was queued here.
+    function _queued(uint64 number, uint8 requestType, bytes32 hash, bytes memory content) internal virtual {}
+
+    function _queue(uint8 requestType, bytes32 hash, bytes memory content) private returns (uint64 number) {
+        uint128 fee = requestFee;
+        if (msg.value != fee) revert FeeMismatch(fee, msg.value);
+        number = requestCount + 1;
+        requestCount = number;
+        requestHash[number] = hash;
+        _feesUpTo[number] = _feesUpTo[number - 1] + fee;
+        emit RequestQueued(number, requestType, msg.sender, fee, content);
+        _queued(number, requestType, hash, content);
+    }
+
+    function _setRequestFee(uint128 fee) private {
+        if (fee > maxRequestFee) revert FeeTooHigh(maxRequestFee, fee);
+        requestFee = fee;
+        emit RequestFeeSet(fee);
+    }
+}
