@@ -5,84 +5,68 @@ import {IProofErrors} from "../interfaces/IHypha.sol";
 import {Calldata} from "./Calldata.sol";
 import {TreeHash} from "./TreeHash.sol";
 import {Key, Root, Touch, ValueHash} from "../types/TreeTypes.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title The walk of tree/README.md: one multiproof folds the old and the new root from the same siblings
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
+/// @dev A *place* is a position in calldata or memory at which the walk reads. What places are read has been checked when the
+/// proof was opened, and touches are reached by their places, so that no step checks bounds again.
 library Multiproof {
     using Calldata for bytes;
 
     uint256 private constant HEAD_LENGTH = 12;
-    /// @dev Subtrees that can wait at once: one for each depth from 0 to 256.
-    uint256 private constant MAX_WAITING = 257;
-    /// @dev Bits of the bitmap that one word surely gives, wherever in its first byte they begin.
-    uint256 private constant MAX_RUN = 248;
+    /// @dev Subtrees that can wait at once: one for each depth from 0 to 256, and the bottom of the stack.
+    uint256 private constant MAX_WAITING = 258;
+    /// @dev Bytes of a waiting subtree: its depth, its old and its new hash.
+    uint256 private constant WAITING_LENGTH = 96;
 
+    uint256 private constant KIND_EMPTY = 0;
     uint256 private constant KIND_OWN = 1;
     uint256 private constant KIND_FOREIGN = 2;
     uint256 private constant KIND_INVALID = 3;
 
-    /// @dev A finished left child that waits for its right one.
-    struct Subtree {
-        uint256 depth;
-        bytes32 oldHash;
-        bytes32 newHash;
-    }
-
-    /// @dev Where the parts of the proof begin, how many items each has, and how many of them are used. `topDepth` is
-    /// where the top of the stack stands; 0, where nothing is joined, when the stack is empty.
+    /// @dev The next item of each part of the proof, and where the part ends: headers end where foreign leaves begin, these
+    /// where the bitmap begins, hashes at `end`.
     struct Walk {
-        uint256 foreignStart;
-        uint256 bitmapStart;
-        uint256 hashStart;
-        uint256 terminals;
-        uint256 foreigns;
+        uint256 headersStart;
+        uint256 header;
+        uint256 foreignsStart;
+        uint256 foreignLeaf;
+        uint256 bitmap;
         uint256 siblings;
-        uint256 hashes;
-        uint256 terminalsUsed;
-        uint256 foreignsUsed;
         uint256 siblingsUsed;
-        uint256 hashesUsed;
+        uint256 hash;
+        uint256 end;
         uint256 target;
-        uint256 waiting;
-        uint256 topDepth;
-        Subtree[] stack;
-    }
-
-    /// @dev A place of the old tree where paths end, and the touches `first` to `next - 1` that it serves. All rounds share
-    /// one: `own` means something for the kind own only, the foreign leaf for the kind foreign.
-    struct Terminal {
-        uint256 kind;
-        uint256 depth;
-        uint256 first;
-        uint256 next;
-        uint256 own;
-        bool writes;
-        Key foreignKey;
-        bytes32 foreignHash;
+        uint256 top;
     }
 
     /// @notice Verifies `touches` against the tree with `root` and returns the root after them.
     /// @param touches In strictly ascending order of key.
     function verify(Root root, Touch[] memory touches, bytes calldata proof) internal pure returns (Root) {
-        _checkTouches(root, touches);
+        if (touches.length == 0) revert IProofErrors.NoKeys();
+        if (Root.unwrap(root) == 0) revert IProofErrors.ZeroRoot();
+        (uint256 place, uint256 end) = _placesOf(touches);
+        _checkKeys(place, end);
         Walk memory walk = _open(proof);
-        Terminal memory terminal; // one for all rounds
-        for (uint256 served = 0; served < touches.length;) {
-            served = _serveTerminal(touches, served, proof, walk, terminal);
-        }
-        _checkNothingLeft(proof, walk);
-        Subtree memory top = walk.stack[0];
-        if (top.oldHash != Root.unwrap(root)) {
-            revert IProofErrors.RootMismatch(Root.unwrap(root), top.oldHash);
-        }
-        return Root.wrap(top.newHash);
+        _reserveStack(walk);
+        while (place < end) place = _serveTerminal(walk, place, end);
+        _checkNothingLeft(walk);
+        (bytes32 oldHash, bytes32 newHash) = _pop(walk);
+        if (oldHash != Root.unwrap(root)) revert IProofErrors.RootMismatch(Root.unwrap(root), oldHash);
+        return Root.wrap(newHash);
     }
 
     /// @notice Verifies that `key` has the value hash `value` under `root`, or is absent when it is zero.
     function verifyOne(Root root, Key key, ValueHash value, bytes calldata proof) internal pure {
-        Touch[] memory touches = new Touch[](1);
-        touches[0] = Touch(key, value, ValueHash.wrap(0));
-        verify(root, touches, proof);
+        if (Root.unwrap(root) == 0) revert IProofErrors.ZeroRoot();
+        if (Key.unwrap(key) == 0) revert IProofErrors.ZeroKey();
+        Walk memory walk = _open(proof);
+        (uint256 kind, uint256 depth) = _nextHeader(walk);
+        (bytes32 hash,) = _terminalOfOne(walk, kind, depth, key, value, ValueHash.wrap(0));
+        (hash,) = _foldSiblings(walk, key, depth, 0, hash, hash);
+        _checkNothingLeft(walk);
+        if (hash != Root.unwrap(root)) revert IProofErrors.RootMismatch(Root.unwrap(root), hash);
     }
 
     /// @notice Whether a proof for one key claims that the key is there. Only `verifyOne` says whether that is true.
@@ -90,19 +74,20 @@ library Multiproof {
         return proof.length > HEAD_LENGTH && uint8(proof[HEAD_LENGTH]) >> 6 == KIND_OWN;
     }
 
-    function _checkTouches(Root root, Touch[] memory touches) private pure {
-        if (touches.length == 0) revert IProofErrors.NoKeys();
-        if (Root.unwrap(root) == 0) revert IProofErrors.ZeroRoot();
-        Key previous = touches[0].key;
+    function _checkKeys(uint256 place, uint256 end) private pure {
+        Key previous = _touchAt(place).key;
         if (Key.unwrap(previous) == 0) revert IProofErrors.ZeroKey();
-        uint256 count = touches.length;
-        for (uint256 i = 1; i < count; ++i) {
-            Key key = touches[i].key;
-            if (!previous.isBelow(key)) {
-                if (key == previous) revert IProofErrors.KeyRepeated(Key.unwrap(key));
-                revert IProofErrors.KeysNotAscending(i);
+        uint256 first = place;
+        // Cannot overflow: places are inside memory.
+        unchecked {
+            for (place += 32; place < end; place += 32) {
+                Key key = _touchAt(place).key;
+                if (!previous.isBelow(key)) {
+                    if (key == previous) revert IProofErrors.KeyRepeated(Key.unwrap(key));
+                    revert IProofErrors.KeysNotAscending((place - first) / 32);
+                }
+                previous = key;
             }
-            previous = key;
         }
     }
 
@@ -110,162 +95,194 @@ library Multiproof {
     function _open(bytes calldata proof) private pure returns (Walk memory walk) {
         if (proof.length < HEAD_LENGTH) revert IProofErrors.ProofLength(HEAD_LENGTH, proof.length);
         uint256 counts = uint256(proof.word(0));
-        walk.terminals = counts >> 224;
-        walk.foreigns = (counts >> 192) & type(uint32).max;
-        walk.siblings = (counts >> 160) & type(uint32).max;
-        walk.foreignStart = HEAD_LENGTH + 2 * walk.terminals;
-        walk.bitmapStart = walk.foreignStart + 64 * walk.foreigns;
-        uint256 hashStart = walk.bitmapStart + (walk.siblings + 7) / 8;
-        walk.hashStart = hashStart;
-        uint256 whole = proof.length > hashStart ? (proof.length - hashStart) / 32 : 0;
-        walk.hashes = whole < walk.siblings ? whole : walk.siblings;
-        uint256 expected = hashStart + 32 * walk.hashes;
-        if (proof.length != expected) revert IProofErrors.ProofLength(expected, proof.length);
-        walk.stack = _reserveStack(walk.terminals < MAX_WAITING ? walk.terminals : MAX_WAITING);
+        uint256 start;
+        assembly ("memory-safe") {
+            start := proof.offset
+        }
+        // Cannot overflow: counts are below 2^32 and places below 2^64.
+        unchecked {
+            uint256 siblings = (counts >> 160) & type(uint32).max;
+            uint256 place = start + HEAD_LENGTH;
+            (walk.headersStart, walk.header) = (place, place);
+            place += 2 * (counts >> 224);
+            (walk.foreignsStart, walk.foreignLeaf) = (place, place);
+            place += 64 * ((counts >> 192) & type(uint32).max);
+            (walk.bitmap, walk.siblings) = (place, siblings);
+            place += (siblings + 7) / 8;
+            (walk.hash, walk.end) = (place, start + proof.length);
+            uint256 whole = walk.end > place ? (walk.end - place) / 32 : 0;
+            uint256 expected = place + 32 * (whole < siblings ? whole : siblings);
+            if (walk.end != expected) revert IProofErrors.ProofLength(expected - start, proof.length);
+        }
     }
 
     /// @dev One round of the walk: the next terminal, the touches it serves, and the climb to where the next one joins.
-    function _serveTerminal(
-        Touch[] memory touches,
-        uint256 first,
-        bytes calldata proof,
-        Walk memory walk,
-        Terminal memory terminal
-    ) private pure returns (uint256 next) {
-        _readTerminal(touches, first, proof, walk, terminal);
-        next = terminal.next;
-        bytes32 oldHash = _oldHash(touches, terminal);
-        bytes32 newHash = terminal.writes ? _newHash(touches, terminal) : oldHash;
-        walk.target = next < touches.length ? touches[next - 1].key.sharedBits(touches[next].key) + 1 : 0;
-        _climb(proof, walk, touches[first].key, terminal.depth, oldHash, newHash);
-    }
-
-    function _readTerminal(
-        Touch[] memory touches,
-        uint256 first,
-        bytes calldata proof,
-        Walk memory walk,
-        Terminal memory terminal
-    ) private pure {
-        uint256 index = walk.terminalsUsed;
-        if (index == walk.terminals) revert IProofErrors.TerminalMissing();
-        walk.terminalsUsed = index + 1;
-        uint256 start = HEAD_LENGTH + 2 * index;
-        uint256 header = uint256(proof.word(start)) >> 240;
-        terminal.kind = header >> 14;
-        terminal.depth = header & 0x1ff;
-        if (header & 0x3e00 != 0 || terminal.kind == KIND_INVALID) {
-            revert IProofErrors.TerminalHeader(header);
-        }
-        if (terminal.depth > 256) revert IProofErrors.DepthTooLarge(terminal.depth);
-        // One more than the bits shared with the key before, which is where that key's terminal left off.
-        if (terminal.depth < walk.target) revert IProofErrors.TerminalOverlap(index);
-        if (_collect(touches, first, terminal) != (terminal.kind == KIND_OWN ? 1 : 0)) {
-            revert IProofErrors.ClaimMismatch(index);
-        }
-        if (terminal.kind == KIND_FOREIGN) _readForeign(touches, terminal, proof, walk);
-    }
-
-    /// @dev Finds the touches that the terminal serves and returns how many of them claim to be in the old tree.
-    function _collect(Touch[] memory touches, uint256 first, Terminal memory terminal)
+    /// @return next The place of the first touch that waits for another terminal.
+    function _serveTerminal(Walk memory walk, uint256 first, uint256 end)
         private
         pure
-        returns (uint256 claims)
+        returns (uint256 next)
     {
-        Key key = touches[first].key;
-        uint256 next = first;
-        bool writes = false;
-        do {
-            Touch memory touch = touches[next];
-            // Cannot overflow: both are at most the number of touches.
-            unchecked {
-                if (!touch.oldValue.isAbsent()) {
-                    ++claims;
-                    terminal.own = next;
-                }
-                ++next;
-            }
-            if (!touch.newValue.isAbsent()) writes = true;
-        } while (next < touches.length && key.sharesBits(touches[next].key, terminal.depth));
-        terminal.writes = writes;
-        terminal.first = first;
-        terminal.next = next;
-    }
-
-    function _readForeign(
-        Touch[] memory touches,
-        Terminal memory terminal,
-        bytes calldata proof,
-        Walk memory walk
-    ) private pure {
-        uint256 index = walk.foreignsUsed;
-        if (index == walk.foreigns) revert IProofErrors.ForeignMissing();
-        walk.foreignsUsed = index + 1;
-        uint256 start = walk.foreignStart + 64 * index;
-        Key key = Key.wrap(proof.word(start));
-        if (!key.sharesBits(touches[terminal.first].key, terminal.depth)) {
-            revert IProofErrors.ForeignOffPath(walk.terminalsUsed - 1);
+        (uint256 kind, uint256 depth) = _nextHeader(walk);
+        // One more than the bits shared with the key before, which is where that key's terminal left off.
+        if (depth < walk.target) revert IProofErrors.TerminalOverlap(_terminalIndex(walk));
+        Touch memory touch = _touchAt(first);
+        Key key = touch.key;
+        next = first + 32;
+        uint256 target = _targetAt(next, end);
+        bytes32 oldHash;
+        bytes32 newHash;
+        if (target <= depth) {
+            (oldHash, newHash) = _terminalOfOne(walk, kind, depth, key, touch.oldValue, touch.newValue);
+        } else {
+            while (next < end && key.sharesBits(_touchAt(next).key, depth)) next += 32;
+            (oldHash, newHash) = _terminalOfMany(walk, kind, depth, first, next);
+            target = _targetAt(next, end);
         }
-        for (uint256 i = terminal.first; i < terminal.next; ++i) {
-            if (key == touches[i].key) revert IProofErrors.ForeignIsTouched(walk.terminalsUsed - 1);
+        walk.target = target;
+        _climb(walk, key, depth, oldHash, newHash);
+    }
+
+    function _nextHeader(Walk memory walk) private pure returns (uint256 kind, uint256 depth) {
+        uint256 place = walk.header;
+        if (place == walk.foreignsStart) revert IProofErrors.TerminalMissing();
+        // Cannot overflow: places are inside calldata.
+        unchecked {
+            walk.header = place + 2;
         }
-        terminal.foreignKey = key;
-        terminal.foreignHash = TreeHash.leaf(key, ValueHash.wrap(proof.word(start + 32)));
+        uint256 header = uint256(_word(place)) >> 240;
+        kind = header >> 14;
+        depth = header & 0x1ff;
+        if (header & 0x3e00 != 0 || kind == KIND_INVALID) revert IProofErrors.TerminalHeader(header);
+        if (depth > 256) revert IProofErrors.DepthTooLarge(depth);
     }
 
-    function _oldHash(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
-        if (terminal.kind == KIND_FOREIGN) return terminal.foreignHash;
-        if (terminal.kind != KIND_OWN) return TreeHash.EMPTY;
-        Touch memory touch = touches[terminal.own];
-        return TreeHash.leaf(touch.key, touch.oldValue);
+    /// @dev The old and the new hash of a terminal that serves one touch.
+    function _terminalOfOne(
+        Walk memory walk,
+        uint256 kind,
+        uint256 depth,
+        Key key,
+        ValueHash oldValue,
+        ValueHash newValue
+    ) private pure returns (bytes32 oldHash, bytes32 newHash) {
+        if ((kind == KIND_OWN) == oldValue.isAbsent()) {
+            revert IProofErrors.ClaimMismatch(_terminalIndex(walk));
+        }
+        if (kind == KIND_FOREIGN) {
+            Key other;
+            (other, oldHash) = _nextForeign(walk, key, depth);
+            if (other == key) revert IProofErrors.ForeignIsTouched(_terminalIndex(walk));
+            if (newValue.isAbsent()) return (oldHash, oldHash);
+            return (oldHash, _foldPair(key, TreeHash.leaf(key, newValue), other, oldHash, depth));
+        }
+        oldHash = kind == KIND_OWN ? TreeHash.leaf(key, oldValue) : TreeHash.EMPTY;
+        newHash = newValue.isAbsent() ? oldHash : TreeHash.leaf(key, newValue);
     }
 
-    /// @dev The subtree that stands in the terminal's place afterwards. Most terminals serve one touch, which is written.
-    function _newHash(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
-        if (terminal.next - terminal.first > 1) return _newHashOfMany(touches, terminal);
-        Touch memory touch = touches[terminal.first];
-        bytes32 hash = TreeHash.leaf(touch.key, touch.newValue);
-        if (terminal.kind != KIND_FOREIGN) return hash;
-        return _foldPair(touch.key, hash, terminal.foreignKey, terminal.foreignHash, terminal.depth);
+    /// @dev The next foreign leaf, which must lie below the terminal at `depth` of `key`.
+    function _nextForeign(Walk memory walk, Key key, uint256 depth)
+        private
+        pure
+        returns (Key foreignKey, bytes32 hash)
+    {
+        uint256 place = walk.foreignLeaf;
+        if (place == walk.bitmap) revert IProofErrors.ForeignMissing();
+        // Cannot overflow: places are inside calldata.
+        unchecked {
+            walk.foreignLeaf = place + 64;
+            foreignKey = Key.wrap(_word(place));
+            hash = TreeHash.leaf(foreignKey, ValueHash.wrap(_word(place + 32)));
+        }
+        if (!foreignKey.sharesBits(key, depth)) revert IProofErrors.ForeignOffPath(_terminalIndex(walk));
     }
 
     /// @dev Hash of the subtree at `depth` that holds exactly these two leaves.
     function _foldPair(Key key, bytes32 hash, Key otherKey, bytes32 otherHash, uint256 depth)
         private
         pure
-        returns (bytes32 folded)
+        returns (bytes32)
     {
         uint256 shared = key.sharedBits(otherKey);
-        folded = key.isBelow(otherKey) ? TreeHash.node(hash, otherHash) : TreeHash.node(otherHash, hash);
-        // Cannot overflow: two distinct keys share at most 255 bits, and `height` stays above `depth`.
+        hash = key.isBelow(otherKey) ? TreeHash.node(hash, otherHash) : TreeHash.node(otherHash, hash);
+        // Two distinct keys share at most 255 bits.
+        return _foldEmpty(hash, uint256(Key.unwrap(key)) >> (256 - shared), shared - depth);
+    }
+
+    /// @dev Folds `count` empty siblings onto a subtree; the last bit of `path` is its side, the one before its parent's.
+    function _foldEmpty(bytes32 hash, uint256 path, uint256 count) private pure returns (bytes32) {
+        // Cannot overflow: `count` is not zero where it falls.
         unchecked {
-            uint256 path = uint256(Key.unwrap(key)) >> (256 - shared);
-            for (uint256 height = shared; height > depth; --height) {
-                folded = TreeHash.parent(path & 1, folded, TreeHash.EMPTY);
+            for (; count > 0; --count) {
+                hash = TreeHash.parent(path & 1, hash, TreeHash.EMPTY);
                 path >>= 1;
             }
         }
+        return hash;
     }
 
-    /// @dev The leaves of the terminal's new subtree in order of key, then folded.
-    function _newHashOfMany(Touch[] memory touches, Terminal memory terminal) private pure returns (bytes32) {
-        uint256 capacity = terminal.next - terminal.first + 1;
-        Key[] memory keys = new Key[](capacity);
-        bytes32[] memory hashes = new bytes32[](capacity);
+    /// @dev The old and the new hash of a terminal that serves the touches from `first` up to `next`.
+    function _terminalOfMany(Walk memory walk, uint256 kind, uint256 depth, uint256 first, uint256 next)
+        private
+        pure
+        returns (bytes32 oldHash, bytes32 newHash)
+    {
+        (uint256 claims, uint256 writes) = _countClaims(first, next);
+        if (claims != (kind == KIND_OWN ? 1 : 0)) revert IProofErrors.ClaimMismatch(_terminalIndex(walk));
+        Key foreignKey;
+        oldHash = TreeHash.EMPTY;
+        if (kind == KIND_FOREIGN) {
+            (foreignKey, oldHash) = _nextForeign(walk, _touchAt(first).key, depth);
+            for (uint256 place = first; place < next; place += 32) {
+                if (_touchAt(place).key == foreignKey) {
+                    revert IProofErrors.ForeignIsTouched(_terminalIndex(walk));
+                }
+            }
+        }
+        if (kind == KIND_OWN) oldHash = _ownLeaf(first);
+        newHash = writes == 0 ? oldHash : _newSubtree(kind, depth, first, next, foreignKey, oldHash);
+    }
+
+    function _countClaims(uint256 place, uint256 end) private pure returns (uint256 claims, uint256 writes) {
+        for (; place < end; place += 32) {
+            Touch memory touch = _touchAt(place);
+            if (!touch.oldValue.isAbsent()) ++claims;
+            if (!touch.newValue.isAbsent()) ++writes;
+        }
+    }
+
+    /// @dev The leaf of the first touch from `place` on that claims to be in the old tree.
+    function _ownLeaf(uint256 place) private pure returns (bytes32) {
+        while (_touchAt(place).oldValue.isAbsent()) place += 32;
+        Touch memory touch = _touchAt(place);
+        return TreeHash.leaf(touch.key, touch.oldValue);
+    }
+
+    /// @dev The leaves of a terminal's new subtree in order of key, then folded.
+    function _newSubtree(
+        uint256 kind,
+        uint256 depth,
+        uint256 place,
+        uint256 next,
+        Key foreignKey,
+        bytes32 foreignHash
+    ) private pure returns (bytes32) {
+        Key[] memory keys = new Key[]((next - place) / 32 + 1);
+        bytes32[] memory hashes = new bytes32[](keys.length);
         uint256 count = 0;
-        bool foreignWaits = terminal.kind == KIND_FOREIGN;
-        for (uint256 i = terminal.first; i < terminal.next; ++i) {
-            Touch memory touch = touches[i];
-            if (foreignWaits && terminal.foreignKey.isBelow(touch.key)) {
-                (keys[count], hashes[count++]) = (terminal.foreignKey, terminal.foreignHash);
+        bool foreignWaits = kind == KIND_FOREIGN;
+        for (; place < next; place += 32) {
+            Touch memory touch = _touchAt(place);
+            if (foreignWaits && foreignKey.isBelow(touch.key)) {
+                (keys[count], hashes[count++]) = (foreignKey, foreignHash);
                 foreignWaits = false;
             }
             ValueHash value = touch.newValue.isAbsent() ? touch.oldValue : touch.newValue;
             if (value.isAbsent()) continue;
             (keys[count], hashes[count++]) = (touch.key, TreeHash.leaf(touch.key, value));
         }
-        if (foreignWaits) (keys[count], hashes[count++]) = (terminal.foreignKey, terminal.foreignHash);
-        return _foldLeaves(keys, hashes, count, terminal.depth);
+        if (foreignWaits) (keys[count], hashes[count++]) = (foreignKey, foreignHash);
+        return _foldLeaves(keys, hashes, count, depth);
     }
 
     /// @dev Hash of the subtree at `depth` that holds exactly these leaves. What is finished waits in the front of
@@ -300,30 +317,23 @@ library Multiproof {
 
     /// @dev Folds the subtree at `depth` up to the walk's target and lets it wait there. What waits stands at ever greater
     /// depths, none below `depth` and none at the target, so a run of siblings leads to each join and to the end.
-    function _climb(
-        bytes calldata proof,
-        Walk memory walk,
-        Key key,
-        uint256 depth,
-        bytes32 oldHash,
-        bytes32 newHash
-    ) private pure {
+    function _climb(Walk memory walk, Key key, uint256 depth, bytes32 oldHash, bytes32 newHash) private pure {
         uint256 target = walk.target;
         while (depth > target) {
-            uint256 stop = walk.topDepth;
+            uint256 stop = _topDepth(walk);
             if (stop == depth) {
                 (oldHash, newHash) = _joinTop(walk, oldHash, newHash);
-                --depth;
-                continue;
+                // Cannot overflow: it is above the target.
+                unchecked {
+                    --depth;
+                }
+            } else {
+                if (stop < target) stop = target;
+                (oldHash, newHash) = _foldSiblings(walk, key, depth, stop, oldHash, newHash);
+                depth = stop;
             }
-            if (stop < target) stop = target;
-            if (depth - stop > MAX_RUN) stop = depth - MAX_RUN;
-            uint256 path = uint256(Key.unwrap(key)) >> (256 - depth);
-            (oldHash, newHash) = _foldSiblings(proof, walk, path, depth - stop, oldHash, newHash);
-            depth = stop;
         }
-        walk.stack[walk.waiting++] = Subtree(target, oldHash, newHash);
-        walk.topDepth = target;
+        _push(walk, target, oldHash, newHash);
     }
 
     /// @dev Takes the top of the stack for the left child. Where nothing changed, the new hash is the old one.
@@ -332,75 +342,184 @@ library Multiproof {
         pure
         returns (bytes32 oldHash, bytes32 newHash)
     {
-        uint256 waiting = walk.waiting - 1;
-        Subtree memory left = walk.stack[waiting];
-        walk.waiting = waiting;
-        walk.topDepth = waiting == 0 ? 0 : walk.stack[waiting - 1].depth;
-        oldHash = TreeHash.node(left.oldHash, oldRight);
-        bool unchanged = left.oldHash == left.newHash && oldRight == newRight;
-        newHash = unchanged ? oldHash : TreeHash.node(left.newHash, newRight);
+        (bytes32 oldLeft, bytes32 newLeft) = _pop(walk);
+        oldHash = TreeHash.node(oldLeft, oldRight);
+        bool unchanged = oldLeft == newLeft && oldRight == newRight;
+        newHash = unchanged ? oldHash : TreeHash.node(newLeft, newRight);
     }
 
-    /// @dev Folds the next `run` siblings onto a subtree; the last bit of `path` is its side, the one before its parent's.
+    /// @dev Folds the next `depth - stop` siblings onto the subtree at `depth` of `key`, by stretches of one kind: all
+    /// with a hash in the proof, or all empty.
     function _foldSiblings(
-        bytes calldata proof,
         Walk memory walk,
-        uint256 path,
-        uint256 run,
+        Key key,
+        uint256 depth,
+        uint256 stop,
         bytes32 oldHash,
         bytes32 newHash
     ) private pure returns (bytes32, bytes32) {
-        uint256 left = walk.siblings - walk.siblingsUsed;
-        uint256 bits = _nextBits(proof, walk);
-        uint256 place = walk.hashStart + 32 * walk.hashesUsed;
-        bool changed = oldHash != newHash;
-        // Cannot overflow: `left` is not zero where it falls, and `place` is at most the length of the proof.
+        // Cannot overflow: a stretch leads at most to `stop`, which is below `depth`.
         unchecked {
-            for (uint256 end = run < left ? left - run : 0; left > end; --left) {
-                bytes32 sibling = TreeHash.EMPTY;
-                if (bits >> 255 == 1) {
-                    if (place == proof.length) revert IProofErrors.SiblingMissing();
-                    sibling = proof.word(place);
-                    if (sibling == TreeHash.EMPTY) revert IProofErrors.SiblingIsEmpty(walk.siblings - left);
-                    place += 32;
+            while (depth > stop) {
+                (uint256 count, bool hashed) = _nextStretch(walk, depth - stop);
+                uint256 path = uint256(Key.unwrap(key)) >> (256 - depth);
+                depth -= count;
+                if (hashed) {
+                    (oldHash, newHash) = _foldHashes(walk, path, count, oldHash, newHash);
+                } else {
+                    bool changed = oldHash != newHash;
+                    oldHash = _foldEmpty(oldHash, path, count);
+                    newHash = changed ? _foldEmpty(newHash, path, count) : oldHash;
                 }
-                oldHash = TreeHash.parent(path & 1, oldHash, sibling);
-                if (changed) newHash = TreeHash.parent(path & 1, newHash, sibling);
-                bits <<= 1;
-                path >>= 1;
             }
         }
-        uint256 used = walk.siblings - left - walk.siblingsUsed;
-        if (used < run) revert IProofErrors.SiblingMissing();
-        walk.siblingsUsed += run;
-        walk.hashesUsed = (place - walk.hashStart) / 32;
-        return (oldHash, changed ? newHash : oldHash);
+        return (oldHash, newHash);
     }
 
-    /// @dev The bitmap from the next sibling on, its bit first. Bits beyond the bitmap are anything.
-    function _nextBits(bytes calldata proof, Walk memory walk) private pure returns (uint256) {
+    /// @dev How many of the next siblings are of one kind, at most `most` and at most 248, and of which.
+    function _nextStretch(Walk memory walk, uint256 most) private pure returns (uint256 count, bool hashed) {
         uint256 index = walk.siblingsUsed;
-        return uint256(proof.word(walk.bitmapStart + index / 8)) << (index % 8);
+        // Cannot overflow: no more are used than there are.
+        unchecked {
+            uint256 left = walk.siblings - index;
+            if (left == 0) revert IProofErrors.SiblingMissing();
+            if (most > left) most = left;
+            uint256 bits = uint256(_word(walk.bitmap + index / 8)) << (index % 8);
+            hashed = bits >> 255 == 1;
+            // Set where the kind changes, and where the word has no more bits of the map, wherever in its first byte they begin.
+            uint256 changes = (hashed ? ~bits : bits) | 0xff;
+            count = changes >> (256 - most) == 0 ? most : 255 - Math.log2(changes);
+            walk.siblingsUsed = index + count;
+        }
     }
 
-    /// @dev A stack whose elements are still to be set: `new Subtree[]` would allocate an empty one for each.
-    function _reserveStack(uint256 capacity) private pure returns (Subtree[] memory stack) {
-        bytes32[] memory slots = new bytes32[](capacity);
-        // Elements of either array are words: hashes there, places in memory here.
+    /// @dev Folds the next `count` hashes of the proof onto a subtree; the last bit of `path` is its side.
+    function _foldHashes(Walk memory walk, uint256 path, uint256 count, bytes32 oldHash, bytes32 newHash)
+        private
+        pure
+        returns (bytes32, bytes32)
+    {
+        uint256 start = walk.hash;
+        uint256 end = walk.end;
+        bool spoiled;
+        // Cannot overflow: places are inside calldata, and `count` is at most 248.
+        unchecked {
+            if (start + 32 * count <= end) end = start + 32 * count;
+            if (oldHash == newHash) {
+                (oldHash, spoiled) = TreeHash.fold(oldHash, path, start, end);
+                newHash = oldHash;
+            } else {
+                (oldHash, newHash, spoiled) = TreeHash.foldBoth(oldHash, newHash, path, start, end);
+            }
+            if (spoiled) _refuseEmpty(start, walk.siblingsUsed - count);
+            if (end - start < 32 * count) revert IProofErrors.SiblingMissing();
+        }
+        walk.hash = end;
+        return (oldHash, newHash);
+    }
+
+    /// @dev One of the hashes from `place` on is `EMPTY`; the first of them is that of the sibling `index`.
+    function _refuseEmpty(uint256 place, uint256 index) private pure {
+        for (; _word(place) != TreeHash.EMPTY; place += 32) {
+            ++index;
+        }
+        revert IProofErrors.SiblingIsEmpty(index);
+    }
+
+    function _checkNothingLeft(Walk memory walk) private pure {
+        if (walk.header != walk.foreignsStart) revert IProofErrors.TerminalUnused();
+        if (walk.foreignLeaf != walk.bitmap) revert IProofErrors.ForeignUnused();
+        uint256 siblings = walk.siblings;
+        if (walk.siblingsUsed != siblings || walk.hash != walk.end) revert IProofErrors.SiblingUnused();
+        // Cannot overflow: places are inside calldata.
+        unchecked {
+            uint256 last = uint256(_word(walk.bitmap + siblings / 8)) >> 248;
+            if (siblings % 8 != 0 && (last << (siblings % 8)) & 0xff != 0) {
+                revert IProofErrors.SiblingPadding();
+            }
+        }
+    }
+
+    /// @dev The index of the terminal whose header was read last.
+    function _terminalIndex(Walk memory walk) private pure returns (uint256) {
+        return (walk.header - walk.headersStart) / 2 - 1;
+    }
+
+    // ---- the stack: subtrees that wait for their right sibling, the last one on top
+
+    /// @dev The stack grows into memory that nothing else uses, and begins with an entry at depth 0, where nothing is joined.
+    function _reserveStack(Walk memory walk) private pure {
+        uint256 terminals = (walk.foreignsStart - walk.headersStart) / 2 + 1;
+        uint256 size = WAITING_LENGTH * (terminals < MAX_WAITING ? terminals : MAX_WAITING);
+        uint256 top;
+        // Elements are set before they are read, so nothing needs to be cleared.
         assembly ("memory-safe") {
-            stack := slots
+            top := mload(0x40)
+            mstore(0x40, add(top, size))
+            mstore(top, 0)
+        }
+        walk.top = top;
+    }
+
+    function _topDepth(Walk memory walk) private pure returns (uint256 depth) {
+        uint256 top = walk.top;
+        assembly ("memory-safe") {
+            depth := mload(top)
         }
     }
 
-    function _checkNothingLeft(bytes calldata proof, Walk memory walk) private pure {
-        if (walk.terminalsUsed != walk.terminals) revert IProofErrors.TerminalUnused();
-        if (walk.foreignsUsed != walk.foreigns) revert IProofErrors.ForeignUnused();
-        if (walk.siblingsUsed != walk.siblings || walk.hashesUsed != walk.hashes) {
-            revert IProofErrors.SiblingUnused();
+    function _push(Walk memory walk, uint256 depth, bytes32 oldHash, bytes32 newHash) private pure {
+        // Cannot overflow: places are inside memory.
+        unchecked {
+            uint256 top = walk.top + WAITING_LENGTH;
+            walk.top = top;
+            assembly ("memory-safe") {
+                mstore(top, depth)
+                mstore(add(top, 32), oldHash)
+                mstore(add(top, 64), newHash)
+            }
         }
-        uint256 usedBits = walk.siblings % 8;
-        if (usedBits != 0 && proof[walk.hashStart - 1] << usedBits != 0) {
-            revert IProofErrors.SiblingPadding();
+    }
+
+    function _pop(Walk memory walk) private pure returns (bytes32 oldHash, bytes32 newHash) {
+        // Cannot overflow: places are inside memory.
+        unchecked {
+            uint256 top = walk.top;
+            walk.top = top - WAITING_LENGTH;
+            assembly ("memory-safe") {
+                oldHash := mload(add(top, 32))
+                newHash := mload(add(top, 64))
+            }
+        }
+    }
+
+    // ---- places
+
+    /// @dev Where the list has its first touch, and where it ends.
+    function _placesOf(Touch[] memory touches) private pure returns (uint256 first, uint256 end) {
+        assembly ("memory-safe") {
+            first := add(touches, 32)
+            end := add(first, shl(5, mload(touches)))
+        }
+    }
+
+    function _touchAt(uint256 place) private pure returns (Touch memory touch) {
+        assembly ("memory-safe") {
+            touch := mload(place)
+        }
+    }
+
+    /// @dev One more than the bits that the key at `next` shares with the one before it; 0 when there is none.
+    function _targetAt(uint256 next, uint256 end) private pure returns (uint256) {
+        // Cannot overflow: a touch stands before this one, and keys share at most 256 bits.
+        unchecked {
+            return next == end ? 0 : _touchAt(next - 32).key.sharedBits(_touchAt(next).key) + 1;
+        }
+    }
+
+    function _word(uint256 place) private pure returns (bytes32 word) {
+        assembly ("memory-safe") {
+            word := calldataload(place)
         }
     }
 }

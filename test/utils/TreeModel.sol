@@ -86,12 +86,29 @@ library TreeModel {
         Proof memory proof
     ) private view {
         if (range[1] - range[0] < 2) return terminal(tree, keys, range, depth, proof);
-        uint256 leaf = split(tree.keys, range[0], range[1], depth);
-        uint256 key = split(keys, range[2], range[3], depth);
-        if (key > range[2]) descend(tree, keys, [range[0], leaf, range[2], key], depth + 1, proof);
-        if (key < range[3]) descend(tree, keys, [leaf, range[1], key, range[3]], depth + 1, proof);
-        if (key == range[2]) sibling(subtree(tree, range[0], leaf, depth + 1), proof);
-        else if (key == range[3]) sibling(subtree(tree, leaf, range[1], depth + 1), proof);
+        // Levels at which everything goes to one side are a loop here too.
+        uint256 branch = depth;
+        while (isOneSided(tree, keys, range, branch)) ++branch;
+        uint256 leaf = split(tree.keys, range[0], range[1], branch);
+        uint256 key = split(keys, range[2], range[3], branch);
+        if (key > range[2]) descend(tree, keys, [range[0], leaf, range[2], key], branch + 1, proof);
+        if (key < range[3]) descend(tree, keys, [leaf, range[1], key, range[3]], branch + 1, proof);
+        if (key == range[2]) sibling(subtree(tree, range[0], leaf, branch + 1), proof);
+        else if (key == range[3]) sibling(subtree(tree, leaf, range[1], branch + 1), proof);
+        for (; branch > depth; --branch) {
+            sibling(EMPTY, proof);
+        }
+    }
+
+    /// @dev Whether all leaves and all touched keys of a range have the same bit at `depth`.
+    function isOneSided(Tree storage tree, bytes32[] memory keys, uint256[4] memory range, uint256 depth)
+        private
+        view
+        returns (bool)
+    {
+        bytes32 first = tree.keys[range[0]];
+        return sameBit(first, tree.keys[range[1] - 1], depth) && sameBit(first, keys[range[2]], depth)
+            && sameBit(first, keys[range[3] - 1], depth);
     }
 
     function terminal(
