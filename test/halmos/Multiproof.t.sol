@@ -7,7 +7,8 @@ import {Key, Root, Touch, ValueHash} from "../../contracts/types/TreeTypes.sol";
 
 /// @title Lemmas of the walk, for all keys, values, siblings and roots at once
 /// @notice `scripts/test.d/halmos` proves them for proofs of two steps, the fewest in which the order of the siblings shows; every
-/// further step is the same one. The path's two bits are spelled out, because a prover cannot branch on a place in memory.
+/// further step is the same one. The path's two bits are spelled out, and the siblings begin with a byte that is not that of `EMPTY`
+/// (`test_A12_...` is about those), because a prover cannot branch on a place in memory.
 contract MultiproofLemmas {
     /// @dev Headers of a terminal at depth 2: an empty slot, the own leaf, a foreign leaf.
     uint16 private constant EMPTY_SLOT = 2;
@@ -18,8 +19,8 @@ contract MultiproofLemmas {
     struct Path {
         bytes32 rest; // of the key, after its first two bits
         bytes32 value;
-        bytes32 lower; // the sibling at depth 2
-        bytes32 upper; // the sibling at depth 1
+        bytes31 lower; // the sibling at depth 2, after its first byte
+        bytes31 upper; // the sibling at depth 1, as well
         bytes32 root;
     }
 
@@ -101,7 +102,6 @@ contract MultiproofLemmas {
     /// @dev That the lemmas above are about something: what is honest is accepted.
     function check_honestProofs_areAccepted(uint8 bits, Path memory path, bytes32 foreign) external view {
         (uint256 place, bytes32 key) = _placeOf(bits, path.rest);
-        if (path.lower == TreeHash.EMPTY || path.upper == TreeHash.EMPTY) return;
         if (key == 0 || path.value == 0) return;
         path.root = _fold(place, _leaf(key, path.value), path);
         assert(path.root == 0 || _accepts(path.root, key, path.value, _proof(OWN, path)));
@@ -133,8 +133,12 @@ contract MultiproofLemmas {
 
     /// @dev The root with `hash` in the place that the two bits say, plainly.
     function _fold(uint256 bits, bytes32 hash, Path memory path) private pure returns (bytes32) {
-        hash = bits & 1 == 1 ? _node(path.lower, hash) : _node(hash, path.lower);
-        return bits & 2 == 2 ? _node(path.upper, hash) : _node(hash, path.upper);
+        hash = bits & 1 == 1 ? _node(_sibling(path.lower), hash) : _node(hash, _sibling(path.lower));
+        return bits & 2 == 2 ? _node(_sibling(path.upper), hash) : _node(hash, _sibling(path.upper));
+    }
+
+    function _sibling(bytes31 rest) private pure returns (bytes32) {
+        return bytes32(abi.encodePacked(hex"80", rest));
     }
 
     function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
@@ -147,12 +151,22 @@ contract MultiproofLemmas {
 
     /// @dev One terminal at depth 2 and two siblings.
     function _proof(uint16 header, Path memory path) private pure returns (bytes memory) {
-        return abi.encodePacked(uint32(1), uint32(0), uint32(2), header, hex"c0", path.lower, path.upper);
+        return abi.encodePacked(
+            uint32(1), uint32(0), uint32(2), header, hex"c0", _sibling(path.lower), _sibling(path.upper)
+        );
     }
 
     function _proof(uint16 header, Path memory path, bytes32 foreign) private pure returns (bytes memory) {
         return abi.encodePacked(
-            uint32(1), uint32(1), uint32(2), header, foreign, path.value, hex"c0", path.lower, path.upper
+            uint32(1),
+            uint32(1),
+            uint32(2),
+            header,
+            foreign,
+            path.value,
+            hex"c0",
+            _sibling(path.lower),
+            _sibling(path.upper)
         );
     }
 }

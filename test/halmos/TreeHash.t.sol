@@ -28,27 +28,13 @@ contract TreeHashLemmas {
         assert(same || TreeHash.node(left, right) != TreeHash.node(otherLeft, otherRight));
     }
 
-    /// @dev On either side: the same parent means the same child and the same sibling.
-    function check_step_bindsChildAndSibling(
-        bytes32 child,
-        bytes32 sibling,
-        bytes32 otherChild,
-        bytes32 otherSibling
-    ) external pure {
-        bool same = child == otherChild && sibling == otherSibling;
-        for (uint256 side = 0; side < 2; ++side) {
-            bytes32 parent = TreeHash.parent(side, child, sibling);
-            assert(same || parent != TreeHash.parent(side, otherChild, otherSibling));
-        }
-    }
-
     /// @dev A child on the left and one on the right make the same parent only when each is the other's sibling.
-    function check_step_bindsTheSide(bytes32 child, bytes32 sibling, bytes32 otherChild, bytes32 otherSibling)
+    function check_node_bindsTheSide(bytes32 child, bytes32 sibling, bytes32 otherChild, bytes32 otherSibling)
         external
         pure
     {
         bool mirrored = child == otherSibling && sibling == otherChild;
-        assert(mirrored || TreeHash.parent(0, child, sibling) != TreeHash.parent(1, otherChild, otherSibling));
+        assert(mirrored || TreeHash.node(child, sibling) != TreeHash.node(otherSibling, otherChild));
     }
 
     /// @dev The assembly hashes the bytes that tree/README.md says.
@@ -56,8 +42,6 @@ contract TreeHashLemmas {
         bytes32 node = keccak256(abi.encodePacked("JMT::IntrnalNode", first, second));
         assert(_leaf(first, second) == keccak256(abi.encodePacked("JMT::LeafNode", first, second)));
         assert(TreeHash.node(first, second) == node);
-        assert(TreeHash.parent(0, first, second) == node);
-        assert(TreeHash.parent(1, second, first) == node);
     }
 
     function _leaf(bytes32 key, bytes32 value) private pure returns (bytes32) {
