@@ -80,9 +80,11 @@ contract BatchAttacksTest is AttackWorld {
         Batch memory honest = prepare();
         uint256 length = honest.operations.length;
         for (uint256 i = 0; i < length; ++i) {
-            refuseOperations(honest, flipped(honest.operations, i, i % 8));
-            if (i % 4 == 0) refuseOperations(honest, removed(honest.operations, i));
-            if (i % 4 == 1) refuseOperations(honest, inserted(honest.operations, i, bytes1(uint8(i))));
+            for (uint256 bit = 0; bit < 8; ++bit) {
+                refuseOperations(honest, flipped(honest.operations, i, bit));
+            }
+            refuseOperations(honest, removed(honest.operations, i));
+            refuseOperations(honest, inserted(honest.operations, i, bytes1(uint8(i))));
         }
         refuseOperations(honest, bytes.concat(honest.operations, hex"00"));
         landAs(SEQUENCER, honest);
@@ -92,9 +94,11 @@ contract BatchAttacksTest is AttackWorld {
         Batch memory honest = prepare();
         uint256 length = honest.witness.length;
         for (uint256 i = 0; i < length; ++i) {
-            refuseWitness(honest, flipped(honest.witness, i, i % 8));
-            if (i % 4 == 0) refuseWitness(honest, removed(honest.witness, i));
-            if (i % 4 == 1) refuseWitness(honest, inserted(honest.witness, i, bytes1(uint8(i))));
+            for (uint256 bit = 0; bit < 8; ++bit) {
+                refuseWitness(honest, flipped(honest.witness, i, bit));
+            }
+            refuseWitness(honest, removed(honest.witness, i));
+            refuseWitness(honest, inserted(honest.witness, i, bytes1(uint8(i))));
         }
         refuseWitness(honest, bytes.concat(honest.witness, hex"00"));
         landAs(SEQUENCER, honest);
