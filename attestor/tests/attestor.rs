@@ -20,7 +20,7 @@ use hypha_chain::ports::{Chain, Change, Row, Store};
 use hypha_chain::simulated::{Execution, Faults, SimulatedChain};
 use hypha_chain::{MemoryStore, QuorumChain, StoreError, SystemClock};
 use hypha_protocol::contracts::{IAttestedFacts, IRootHub, IRootVerifier};
-use hypha_protocol::fact::{Attestation, Conflict, Fact, FactName};
+use hypha_protocol::fact::{Attestation, Conflict, Fact, FactName, accepted_value};
 use hypha_protocol::signing::recover;
 use hypha_protocol::tree::Root;
 use tower::ServiceExt;
@@ -219,8 +219,8 @@ async fn a_fact_is_signed_when_it_is_final_and_always_the_same() {
     world.finalize();
     read(&attestor).await;
     let signed = root_for_spoke(&attestor, 1).await.unwrap();
-    let name = FactName::RootAccepted { index: 1 };
-    assert_eq!(signed.statement.value, name.value(Root::from([0x11; 32]), B256::repeat_byte(0xcc)));
+    let value = accepted_value(Root::from([0x11; 32]), B256::repeat_byte(0xcc));
+    assert_eq!(signed.statement.value, value);
     assert_eq!((signed.statement.place.number, signed.statement.set_id), (1, 1));
     assert_eq!(signer_of(&signed), world.signer.address());
     assert_eq!(world.stored("attestations"), 1);
@@ -285,7 +285,7 @@ async fn a_second_value_is_never_signed_and_the_guard_outlives_the_process() {
         };
         let (conflict, statement) = (found.conflict, found.statement.expect("this attestor is in the set"));
         let chain = B256::repeat_byte(0xcc);
-        let value = |root| FactName::RootAccepted { index: 2 }.value(Root::from([root; 32]), chain);
+        let value = |root| accepted_value(Root::from([root; 32]), chain);
         assert_eq!((conflict.first, conflict.second), (value(0x22), value(0x23)));
         let said = Conflict {
             src_chain: HUB,

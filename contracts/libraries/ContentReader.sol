@@ -4,12 +4,14 @@ pragma solidity ^0.8.28;
 import {IOperationErrors} from "../interfaces/IHypha.sol";
 import {Contents} from "./Contents.sol";
 import {Fields} from "./Fields.sol";
-import {Hashes} from "./Hashes.sol";
 import {Ids} from "./Ids.sol";
+import {Memory} from "./Memory.sol";
+import {NoteReader} from "./NoteReader.sol";
 import {Signatures} from "./Signatures.sol";
 
 /// @title Reading of transfers and issues, signed or requested, with every check that needs no tree (protocol/README.md)
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
+/// @dev Each function takes the position where it begins to read, which is inside the bytes, and returns the one where it ends.
 library ContentReader {
     using Contents for Contents.Content;
     using Fields for bytes;
@@ -38,150 +40,184 @@ library ContentReader {
     /// @notice A transfer: the body of an operation 1, or the content of a request.
     function readTransfer(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
         Contents.Content memory content
-    ) internal view {
-        uint256 inputs = data.number(reader, 1);
-        if (inputs == 0 || inputs > terms.maxNotes) revert IOperationErrors.InputCount(inputs);
-        uint256 outputs = data.number(reader, 1);
-        if (outputs == 0 || outputs > terms.maxNotes) revert IOperationErrors.OutputCount(outputs);
-        content.open(inputs, outputs);
-        uint256 signatures = data.number(reader, 1);
-        uint64 deadline = _readDeadline(data, reader, terms);
-        for (uint256 i = 0; i < inputs; ++i) {
-            _readInput(data, reader, content.notes[i]);
+    ) internal view returns (uint256 end) {
+        unchecked {
+            (uint256 inputs, uint256 outputs) = _readCounts(data, position, terms.maxNotes);
+            (content.inputs, content.outputs) = (inputs, outputs);
+            uint256 signatures = data.number(position + 2, 1);
+            uint64 deadline = _readDeadline(data, position + 3, terms);
+            end = position + 11;
+            for (uint256 i = 0; i < inputs; ++i) {
+                end = _readInput(data, end, content, i);
+            }
+            for (uint256 i = inputs; i < inputs + outputs; ++i) {
+                end = _readOutput(data, end, terms, content, i);
+            }
+            content.checkBalance();
+            bytes32 transferHash = content.transferHash(deadline);
+            content.identifyOutputs(transferHash);
+            return _readSignatures(data, end, terms, content, signatures, transferHash);
         }
-        for (uint256 i = 0; i < outputs; ++i) {
-            _readOutput(data, reader, terms, content.notes[inputs + i]);
-        }
-        content.checkBalance();
-        bytes32 transferHash = content.transferHash(deadline);
-        _readSignatures(data, reader, terms, content, signatures, transferHash);
-        content.identifyOutputs(transferHash);
     }
 
     /// @notice An issue by its issuer's signature: the body of an operation 2.
     function readIssue(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
         Contents.Content memory content
-    ) internal view {
-        address issuer = data.account(reader);
-        if (issuer == address(0)) revert IOperationErrors.ZeroIssuer();
-        bytes32 label = data.label(reader);
-        uint64 deadline = _readDeadline(data, reader, terms);
-        _readIssued(data, reader, terms, content, Ids.signedKind(issuer, label));
-        bytes32 issueHash = _issueHash(content.ids[0], issuer, label, deadline);
-        _readSignature(data, reader, Signatures.digest(terms.domainSeparator, issueHash), issuer);
+    ) internal view returns (uint256 end) {
+        unchecked {
+            address issuer = data.account(position);
+            if (issuer == address(0)) revert IOperationErrors.ZeroIssuer();
+            bytes32 label = data.label(position + 20);
+            uint64 deadline = _readDeadline(data, position + 52, terms);
+            end = _readIssued(data, position + 60, terms, content, Ids.signedKind(issuer, label));
+            bytes32 issueHash =
+                keccak256(abi.encode(ISSUE_TYPEHASH, content.idAt(0), issuer, label, deadline));
+            return _readSignature(data, end, Signatures.digest(terms.domainSeparator, issueHash), issuer);
+        }
     }
 
     /// @notice An issue of the sender's own kind: the content of a request.
     function readRequestedIssue(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
         Contents.Content memory content
-    ) internal view {
-        bytes32 kind = Ids.contractKind(terms.chainId, terms.sender, data.label(reader));
-        _readIssued(data, reader, terms, content, kind);
+    ) internal view returns (uint256 end) {
+        unchecked {
+            bytes32 kind = Ids.contractKind(terms.chainId, terms.sender, data.label(position));
+            return _readIssued(data, position + 32, terms, content, kind);
+        }
     }
 
-    /// @dev The one note of an issue.
+    function _readCounts(bytes calldata data, uint256 position, uint256 maxNotes)
+        private
+        pure
+        returns (uint256 inputs, uint256 outputs)
+    {
+        unchecked {
+            inputs = data.number(position, 1);
+            if (inputs == 0 || inputs > maxNotes) revert IOperationErrors.InputCount(inputs);
+            outputs = data.number(position + 1, 1);
+            if (outputs == 0 || outputs > maxNotes) revert IOperationErrors.OutputCount(outputs);
+        }
+    }
+
+    /// @dev The one note of an issue, whose kind follows from who issues it.
     function _readIssued(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
         Contents.Content memory content,
         bytes32 kind
-    ) private view {
-        content.open(0, 1);
-        Contents.Preimage memory note = content.notes[0];
-        note.domainId = _readOutputDomain(data, reader, terms);
-        note.owner = data.owner(reader);
-        note.kind = kind;
-        (note.quantity, note.data) = data.amount(reader);
-        note.salt = data.salt(reader);
-        content.identifyIssued();
+    ) private view returns (uint256 end) {
+        unchecked {
+            (content.inputs, content.outputs) = (0, 1);
+            uint256 note = content.noteAt(0);
+            Memory.store(note + Contents.DOMAIN, _readOutputDomain(data, position, terms));
+            Memory.store(note + Contents.OWNER, uint160(data.owner(position + 8)));
+            Memory.store(note + Contents.KIND, uint256(kind));
+            end = NoteReader.readAmount(data, position + 28, note);
+            Memory.store(note + Contents.SALT, uint256(data.salt(end)));
+            content.identify(0);
+            return end + 32;
+        }
     }
 
-    function _readInput(bytes calldata data, Fields.Reader memory reader, Contents.Preimage memory note)
+    /// @dev A transfer's input, which carries its salt.
+    function _readInput(bytes calldata data, uint256 position, Contents.Content memory content, uint256 place)
         private
         pure
+        returns (uint256 end)
     {
-        note.domainId = data.domain(reader);
-        note.owner = data.owner(reader);
-        note.kind = data.kind(reader);
-        (note.quantity, note.data) = data.amount(reader);
-        note.salt = data.salt(reader);
+        unchecked {
+            uint256 note = content.noteAt(place);
+            end = NoteReader.readSimple(data, position, note);
+            if (end == 0) end = NoteReader.read(data, position, note);
+            Memory.store(note + Contents.SALT, uint256(data.salt(end)));
+            content.identify(place);
+            return end + 32;
+        }
     }
 
     /// @dev A transfer's output, whose salt follows from the transfer.
     function _readOutput(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
-        Contents.Preimage memory note
-    ) private view {
-        note.domainId = _readOutputDomain(data, reader, terms);
-        note.owner = data.owner(reader);
-        note.kind = data.kind(reader);
-        (note.quantity, note.data) = data.amount(reader);
+        Contents.Content memory content,
+        uint256 place
+    ) private view returns (uint256 end) {
+        uint256 note = content.noteAt(place);
+        end = NoteReader.readSimple(data, position, note);
+        if (end == 0) {
+            _readOutputDomain(data, position, terms);
+            end = NoteReader.read(data, position, note);
+        } else {
+            _checkDomain(Memory.load(note + Contents.DOMAIN), terms);
+        }
+        content.hashOutput(place);
     }
 
-    function _readOutputDomain(bytes calldata data, Fields.Reader memory reader, Terms memory terms)
+    function _readOutputDomain(bytes calldata data, uint256 position, Terms memory terms)
         private
         view
         returns (uint256 domainId)
     {
-        domainId = data.domain(reader);
-        if (terms.domains && !terms.isDomain(domainId)) {
-            revert IOperationErrors.UnknownDomain(domainId);
-        }
+        domainId = data.domain(position);
+        _checkDomain(domainId, terms);
     }
 
-    function _readDeadline(bytes calldata data, Fields.Reader memory reader, Terms memory terms)
+    function _checkDomain(uint256 domainId, Terms memory terms) private view {
+        if (terms.domains && !terms.isDomain(domainId)) revert IOperationErrors.UnknownDomain(domainId);
+    }
+
+    function _readDeadline(bytes calldata data, uint256 position, Terms memory terms)
         private
         view
         returns (uint64 deadline)
     {
-        deadline = uint64(data.number(reader, 8));
+        deadline = uint64(data.number(position, 8));
         if (terms.deadlines && block.timestamp > deadline) {
             revert IOperationErrors.DeadlinePassed(deadline, block.timestamp);
         }
     }
 
-    /// @dev Those of the owners that the sender does not speak for.
     function _readSignatures(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         Terms memory terms,
         Contents.Content memory content,
-        uint256 count,
+        uint256 signatures,
         bytes32 transferHash
-    ) private pure {
-        address[] memory signers = content.findSigners(terms.chainId, terms.sender);
-        if (count != signers.length) revert IOperationErrors.SignatureCount(signers.length, count);
-        bytes32 digest = Signatures.digest(terms.domainSeparator, transferHash);
-        for (uint256 i = 0; i < count; ++i) {
-            _readSignature(data, reader, digest, signers[i]);
+    ) private pure returns (uint256 end) {
+        unchecked {
+            (uint256 signing, uint256 count) = content.signersOf(terms.chainId, terms.sender);
+            if (signatures != count) revert IOperationErrors.SignatureCount(count, signatures);
+            bytes32 digest = Signatures.digest(terms.domainSeparator, transferHash);
+            end = position;
+            for (uint256 i = 0; signing != 0; ++i) {
+                if (signing & 1 == 1) end = _readSignature(data, end, digest, content.ownerAt(i));
+                signing >>= 1;
+            }
         }
     }
 
-    function _readSignature(bytes calldata data, Fields.Reader memory reader, bytes32 digest, address owner)
+    function _readSignature(bytes calldata data, uint256 position, bytes32 digest, address owner)
         private
         pure
+        returns (uint256 end)
     {
-        address signer = Signatures.recoverAt(digest, data, data.skip(reader, Signatures.LENGTH));
+        unchecked {
+            end = position + Signatures.LENGTH;
+        }
+        data.checkEnd(end);
+        address signer = Signatures.recoverAt(digest, data, position);
         if (signer != owner) revert IOperationErrors.SignerMismatch(owner, signer);
-    }
-
-    function _issueHash(bytes32 id, address issuer, bytes32 label, uint64 deadline)
-        private
-        pure
-        returns (bytes32)
-    {
-        return keccak256(abi.encode(ISSUE_TYPEHASH, id, issuer, label, deadline));
     }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IOperationErrors, IProofErrors} from "../interfaces/IHypha.sol";
+import {IOperationErrors} from "../interfaces/IHypha.sol";
 import {Calldata} from "./Calldata.sol";
 import {ContentReader} from "./ContentReader.sol";
 import {Contents} from "./Contents.sol";
+import {Effects} from "./Effects.sol";
 import {Fields} from "./Fields.sol";
 import {Ids} from "./Ids.sol";
-import {Key, Touch, ValueHash} from "../types/TreeTypes.sol";
+import {Memory} from "./Memory.sol";
+import {Touch} from "../types/TreeTypes.sol";
 
 /// @title Packed operations and requests: every check that needs no tree (protocol/README.md)
 /// @notice The checks stand in the order of that text, so that every verifier gives the same reason for the same bytes.
@@ -31,20 +32,6 @@ library Operations {
     uint256 private constant TAG_TRANSFER = 1;
     uint256 private constant TAG_ISSUE = 2;
     uint256 private constant TAG_VOID = 5;
-
-    /// @dev Why a request is void.
-    uint256 private constant INPUT_ABSENT = 1;
-    uint256 private constant INPUT_SPENT = 2;
-    uint256 private constant OUTPUT_EXISTS = 3;
-    uint256 private constant UNKNOWN_DOMAIN = 4;
-
-    /// @dev The least that operations take for a note created, for half of a note spent, which touches two keys, and for a
-    /// request: with them arrays are made large enough for what is still to be read.
-    uint256 private constant MIN_NOTE_BYTES = 62;
-    uint256 private constant MIN_TOUCH_BYTES = 47;
-    uint256 private constant MIN_REQUEST_BYTES = 131;
-
-    ValueHash private constant ABSENT = ValueHash.wrap(0);
 
     /// @dev What the checks depend on beyond the bytes.
     /// @param domainSeparator The hub's, on every chain.
@@ -89,35 +76,18 @@ library Operations {
     }
 
     /// @notice Decodes and checks all operations and returns what they do.
-    function check(bytes calldata operations, Rules memory rules)
-        internal
-        view
-        returns (Checked memory checked)
-    {
+    function check(bytes calldata operations, Rules memory rules) internal view returns (Checked memory) {
         if (operations.length > MAX_BYTES) {
             revert IOperationErrors.OperationsTooLong(MAX_BYTES, operations.length);
         }
-        Fields.Reader memory reader;
-        uint256 count = operations.number(reader, 2);
+        uint256 count = operations.number(0, 2);
         if (count == 0) revert IOperationErrors.NoOperations();
-        checked = _makeRoom(operations.length);
-        Contents.Content memory content = Contents.reserve();
-        ContentReader.Terms memory signed = _terms(rules, Contents.MAX_NOTES, 0, address(0));
-        uint256 last = TAG_VOID;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 tag = _readTag(operations, reader, last, i);
-            if (tag == TAG_TRANSFER) ContentReader.readTransfer(operations, reader, signed, content);
-            else if (tag == TAG_ISSUE) ContentReader.readIssue(operations, reader, signed, content);
-            else if (tag == TAG_VOID) _readVoid(operations, reader, rules, content, checked);
-            else _readQueued(operations, reader, tag, rules, content, checked);
-            if (tag != TAG_VOID) _record(content, checked);
-            last = tag;
-        }
-        if (reader.position != operations.length) {
-            revert IOperationErrors.OperationsLength(reader.position, operations.length);
-        }
-        uint256 keys = checked.touches.length;
+        Effects.Lists memory lists = Effects.makeLists(operations.length);
+        uint256 end = _readAll(operations, count, rules, lists);
+        if (end != operations.length) revert IOperationErrors.OperationsLength(end, operations.length);
+        uint256 keys = Memory.load(lists.touches);
         if (keys > MAX_KEYS) revert IOperationErrors.TooManyKeys(MAX_KEYS, keys);
+        return _asChecked(lists);
     }
 
     /// @notice Checks all of a request's content and returns the request's hash.
@@ -132,26 +102,12 @@ library Operations {
         Rules memory rules
     ) internal view returns (bytes32 hash) {
         _checkRequestType(requestType);
-        Fields.Reader memory reader;
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, chainId, sender);
         Contents.Content memory read = Contents.reserve();
-        _readContent(content, reader, requestType, terms, read);
-        if (reader.position != content.length) {
-            revert IOperationErrors.RequestLength(content.length, reader.position);
-        }
-        _checkDistinct(read);
+        uint256 end = _readContent(content, 0, requestType, terms, read);
+        if (end != content.length) revert IOperationErrors.RequestLength(content.length, end);
+        read.checkDistinct();
         return Ids.requestHash(requestType, keccak256(content), sender);
-    }
-
-    /// @dev One note twice could never be spent, nor is it a reason to be void: such a request would stop its queue for ever.
-    function _checkDistinct(Contents.Content memory content) private pure {
-        for (uint256 i = 1; i < content.inputs; ++i) {
-            bytes32 id = content.ids[i];
-            for (uint256 j = 0; j < i; ++j) {
-                if (content.ids[j] != id) continue;
-                revert IProofErrors.KeyRepeated(Key.unwrap(Ids.resourceKey(content.notes[i].domainId, id)));
-            }
-        }
     }
 
     /// @notice The content of a request for an issue, with the checks that `checkRequest` makes of it. Whether notes may be created
@@ -171,17 +127,18 @@ library Operations {
         if (owner == address(0)) revert IOperationErrors.ZeroOwner();
         if (quantity == 0) revert IOperationErrors.ZeroQuantity();
         if (salt == 0) revert IOperationErrors.ZeroSalt();
-        uint256 size = Math.log256(quantity) + 1;
-        bytes memory digits = new bytes(size);
-        for (uint256 i = 0; i < size; ++i) {
-            digits[i] = bytes32(quantity)[32 - size + i];
+        uint256 size = 1;
+        while (size < 32 && quantity >> (8 * size) != 0) ++size;
+        bytes memory digits = abi.encodePacked(quantity << (256 - 8 * size));
+        // Shortens the 32 bytes to those that the quantity needs.
+        assembly ("memory-safe") {
+            mstore(digits, size)
         }
+        if (data != 0) digits = abi.encodePacked(digits, data);
         uint256 header = data == 0 ? size : size | 0x80;
-        bytes memory dataField = data == 0 ? bytes("") : abi.encodePacked(data);
         // Both fit, as checked above and as a size is at most 32.
         // forge-lint: disable-next-line(unsafe-typecast)
-        bytes memory start = abi.encodePacked(label, uint64(domainId), owner, uint8(header));
-        return bytes.concat(start, digits, dataField, salt);
+        return abi.encodePacked(label, uint64(domainId), owner, uint8(header), digits, salt);
     }
 
     /// @notice Splits a witness: the touches in the order that it says, and the multiproof. That the order is ascending,
@@ -192,116 +149,149 @@ library Operations {
         returns (Touch[] memory sorted, bytes calldata multiproof)
     {
         uint256 count = touches.length;
-        if (witness.length < 2 * count) revert IOperationErrors.OrderLength(2 * count, witness.length);
-        sorted = _touchRoom(count);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 position = uint256(witness.word(2 * i)) >> 240; // inside the witness, as its length says
-            if (position >= count) revert IOperationErrors.OrderIndex(count, position);
-            _push(sorted, touches[position]);
+        // Cannot overflow: nobody has so many touches, and the positions read are inside the witness, as its length says.
+        unchecked {
+            if (witness.length < 2 * count) revert IOperationErrors.OrderLength(2 * count, witness.length);
+            (uint256 from, uint256 to) = (_placeOf(touches) + 32, Memory.makeList(count));
+            sorted = _asTouches(to);
+            Memory.store(to, count);
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 position = uint256(witness.word(2 * i)) >> 240;
+                if (position >= count) revert IOperationErrors.OrderIndex(count, position);
+                to += 32;
+                Memory.store(to, Memory.load(from + 32 * position));
+            }
+            multiproof = witness[2 * count:];
         }
-        multiproof = witness[2 * count:];
     }
 
-    // ---- operations
+    // ---- operations; each function takes the position where it begins to read and returns the one where it ends
+
+    function _readAll(
+        bytes calldata operations,
+        uint256 count,
+        Rules memory rules,
+        Effects.Lists memory lists
+    ) private view returns (uint256 end) {
+        Contents.Content memory content = Contents.reserve();
+        ContentReader.Terms memory signed = _terms(rules, Contents.MAX_NOTES, 0, address(0));
+        uint256 tag = TAG_VOID;
+        end = 2;
+        for (uint256 i = 0; i < count; ++i) {
+            tag = _readTag(operations, end++, tag, i);
+            if (tag == TAG_TRANSFER) end = ContentReader.readTransfer(operations, end, signed, content);
+            else if (tag == TAG_ISSUE) end = ContentReader.readIssue(operations, end, signed, content);
+            else if (tag == TAG_VOID) end = _readVoid(operations, end, rules, content, lists);
+            else end = _readQueued(operations, end, tag, rules, content, lists);
+            if (tag != TAG_VOID) Effects.addNotes(lists, content);
+        }
+    }
 
     /// @dev Voids stand before what is queued, and that before all others.
-    function _readTag(bytes calldata operations, Fields.Reader memory reader, uint256 last, uint256 position)
+    function _readTag(bytes calldata operations, uint256 position, uint256 last, uint256 place)
         private
         pure
         returns (uint256 tag)
     {
-        tag = operations.number(reader, 1);
+        tag = operations.number(position, 1);
         if (tag == 0 || tag > TAG_VOID) revert IOperationErrors.UnknownOperation(tag);
-        if (_rank(tag) < _rank(last)) revert IOperationErrors.OperationOrder(position);
+        if (_rank(tag) < _rank(last)) revert IOperationErrors.OperationOrder(place);
     }
 
     function _rank(uint256 tag) private pure returns (uint256) {
-        if (tag == TAG_VOID) return 0;
-        return tag == TAG_QUEUED_TRANSFER || tag == TAG_QUEUED_ISSUE ? 1 : 2;
+        if (tag < TAG_QUEUED_TRANSFER) return 2;
+        return tag == TAG_VOID ? 0 : 1;
     }
 
     /// @dev An operation 3 or 4.
     function _readQueued(
         bytes calldata operations,
-        Fields.Reader memory reader,
+        uint256 position,
         uint256 requestType,
         Rules memory rules,
         Contents.Content memory content,
-        Checked memory checked
-    ) private view {
-        Head memory head = _readHead(operations, reader);
+        Effects.Lists memory lists
+    ) private view returns (uint256 end) {
+        (Head memory head, uint256 start) = _readHead(operations, position);
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, head.chainId, head.sender);
         terms.deadlines = false; // it counted when the request was queued
-        uint256 start = reader.position;
-        _readContent(operations, reader, requestType, terms, content);
-        bytes32 contentHash = keccak256(operations[start:reader.position]);
-        _resolve(checked, head, Ids.requestHash(requestType, contentHash, head.sender), true);
+        end = _readContent(operations, start, requestType, terms, content);
+        bytes32 contentHash = keccak256(operations[start:end]);
+        bytes32 hash = Ids.requestHash(requestType, contentHash, head.sender);
+        Effects.addResolution(lists, head.chainId, head.number, hash, true);
     }
 
     /// @dev An operation 5: what was asked in full, and why it cannot be.
     function _readVoid(
         bytes calldata operations,
-        Fields.Reader memory reader,
+        uint256 position,
         Rules memory rules,
         Contents.Content memory content,
-        Checked memory checked
-    ) private view {
-        Head memory head = _readHead(operations, reader);
-        uint256 requestType = operations.number(reader, 1);
-        _checkRequestType(requestType);
-        uint256 length = operations.number(reader, 2);
-        uint256 start = reader.position;
+        Effects.Lists memory lists
+    ) private view returns (uint256 end) {
+        Head memory head;
+        (head, position) = _readHead(operations, position);
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, head.chainId, head.sender);
         (terms.deadlines, terms.domains) = (false, false);
-        _readContent(operations, reader, requestType, terms, content);
-        uint256 end = reader.position;
-        if (end - start != length) revert IOperationErrors.RequestLength(length, end - start);
-        bytes32 contentHash = keccak256(operations[start:end]);
-        _push(checked.touches, Touch(Ids.voidKey(head.chainId, head.number), ABSENT, Ids.VOID));
-        _readEvidence(operations, reader, rules, content, checked.touches);
-        _resolve(checked, head, Ids.requestHash(requestType, contentHash, head.sender), false);
+        bytes32 hash;
+        (hash, end) = _readVoidContent(operations, position, terms, content);
+        (uint256 reason, uint256 place) = _readReason(operations, end, rules, content);
+        Effects.addVoid(lists, Ids.voidKey(head.chainId, head.number), reason, content, place);
+        Effects.addResolution(lists, head.chainId, head.number, hash, false);
+        return end + 2;
     }
 
-    /// @dev The reason of a void and the note it is about. What it says of the old tree is added to the touches.
-    function _readEvidence(
+    /// @dev Type, length and content of a request.
+    /// @return hash The request's.
+    /// @return end Where the content ends.
+    function _readVoidContent(
         bytes calldata operations,
-        Fields.Reader memory reader,
+        uint256 position,
+        ContentReader.Terms memory terms,
+        Contents.Content memory content
+    ) private view returns (bytes32 hash, uint256 end) {
+        uint256 requestType = operations.number(position, 1);
+        _checkRequestType(requestType);
+        uint256 length = operations.number(position + 1, 2);
+        uint256 start = position + 3;
+        end = _readContent(operations, start, requestType, terms, content);
+        if (end - start != length) revert IOperationErrors.RequestLength(length, end - start);
+        hash = Ids.requestHash(requestType, keccak256(operations[start:end]), terms.sender);
+    }
+
+    /// @dev Why a request is void, and the note that this is about, counted from the first input.
+    function _readReason(
+        bytes calldata operations,
+        uint256 position,
         Rules memory rules,
-        Contents.Content memory content,
-        Touch[] memory touches
-    ) private view {
-        uint256 reason = operations.number(reader, 1);
-        if (reason == 0 || reason > UNKNOWN_DOMAIN) revert IOperationErrors.VoidReason(reason);
-        bool ofInput = reason == INPUT_ABSENT || reason == INPUT_SPENT;
+        Contents.Content memory content
+    ) private view returns (uint256 reason, uint256 place) {
+        reason = operations.number(position, 1);
+        if (reason == 0 || reason > Effects.UNKNOWN_DOMAIN) revert IOperationErrors.VoidReason(reason);
+        bool ofInput = reason == Effects.INPUT_ABSENT || reason == Effects.INPUT_SPENT;
+        place = operations.number(position + 1, 1);
         uint256 count = ofInput ? content.inputs : content.outputs;
-        uint256 position = operations.number(reader, 1);
-        if (position >= count) revert IOperationErrors.VoidPosition(count, position);
-        if (!ofInput) position += content.inputs;
-        bytes32 id = content.ids[position];
-        uint256 domainId = content.notes[position].domainId;
-        if (reason == INPUT_ABSENT) {
-            _push(touches, Touch(Ids.resourceKey(domainId, id), ABSENT, ABSENT));
-        } else if (reason == INPUT_SPENT) {
-            _push(touches, Touch(Ids.nullifierKey(Ids.nullifierOf(id)), Ids.SPENT, ABSENT));
-        } else if (reason == OUTPUT_EXISTS) {
-            _push(touches, Touch(Ids.resourceKey(domainId, id), ValueHash.wrap(id), ABSENT));
-        } else if (rules.hub && rules.isDomain(domainId)) {
-            revert IOperationErrors.KnownDomain(domainId);
+        if (place >= count) revert IOperationErrors.VoidPosition(count, place);
+        if (!ofInput) place += content.inputs;
+        if (reason == Effects.UNKNOWN_DOMAIN && rules.hub) {
+            uint256 domainId = content.domainAt(place);
+            if (rules.isDomain(domainId)) revert IOperationErrors.KnownDomain(domainId);
         }
     }
 
     // ---- parts of operations
 
-    function _readHead(bytes calldata operations, Fields.Reader memory reader)
+    function _readHead(bytes calldata operations, uint256 position)
         private
         pure
-        returns (Head memory head)
+        returns (Head memory head, uint256 end)
     {
-        head.chainId = operations.domain(reader);
-        head.number = uint64(operations.number(reader, 8));
+        head.chainId = operations.domain(position);
+        head.number = uint64(operations.number(position + 8, 8));
         if (head.number == 0) revert IOperationErrors.ZeroNumber();
-        head.sender = operations.account(reader);
+        head.sender = operations.account(position + 16);
         if (head.sender == address(0)) revert IOperationErrors.ZeroSender();
+        end = position + 36;
     }
 
     function _checkRequestType(uint256 requestType) private pure {
@@ -313,16 +303,15 @@ library Operations {
     /// @dev The content of a request of a known type.
     function _readContent(
         bytes calldata data,
-        Fields.Reader memory reader,
+        uint256 position,
         uint256 requestType,
         ContentReader.Terms memory terms,
         Contents.Content memory content
-    ) private view {
+    ) private view returns (uint256 end) {
         if (requestType == TAG_QUEUED_TRANSFER) {
-            ContentReader.readTransfer(data, reader, terms, content);
-        } else {
-            ContentReader.readRequestedIssue(data, reader, terms, content);
+            return ContentReader.readTransfer(data, position, terms, content);
         }
+        return ContentReader.readRequestedIssue(data, position, terms, content);
     }
 
     function _terms(Rules memory rules, uint256 maxNotes, uint256 chainId, address sender)
@@ -335,83 +324,22 @@ library Operations {
         );
     }
 
-    // ---- what they do
-
-    /// @dev A spent note is read and its nullifier inserted, a created one is inserted.
-    function _record(Contents.Content memory content, Checked memory checked) private pure {
-        uint256 count = content.inputs + content.outputs;
-        for (uint256 i = 0; i < count; ++i) {
-            bytes32 id = content.ids[i];
-            Contents.Preimage memory note = content.notes[i];
-            bool spent = i < content.inputs;
-            _push(checked.notes, Note(id, spent, note.domainId, note.owner));
-            Key key = Ids.resourceKey(note.domainId, id);
-            if (spent) {
-                _push(checked.touches, Touch(key, ValueHash.wrap(id), ABSENT));
-                _push(checked.touches, Touch(Ids.nullifierKey(Ids.nullifierOf(id)), ABSENT, Ids.SPENT));
-            } else {
-                _push(checked.touches, Touch(key, ABSENT, ValueHash.wrap(id)));
-            }
+    /// @dev The compiler's view of the lists: each is laid out as an array of structs is.
+    function _asChecked(Effects.Lists memory lists) private pure returns (Checked memory checked) {
+        assembly ("memory-safe") {
+            checked := lists
         }
     }
 
-    function _resolve(Checked memory checked, Head memory head, bytes32 hash, bool executed) private pure {
-        _push(checked.resolutions, Resolution(head.chainId, head.number, hash, executed));
-    }
-
-    // ---- arrays that grow within the room made for them, so that nothing is allocated twice
-
-    /// @dev Empty arrays with room for whatever so many bytes can do.
-    function _makeRoom(uint256 length) private pure returns (Checked memory checked) {
-        Note[] memory notes;
-        Resolution[] memory resolutions;
-        uint256 noteRoom = _allocate(length / MIN_NOTE_BYTES);
-        uint256 resolutionRoom = _allocate(length / MIN_REQUEST_BYTES);
+    function _asTouches(uint256 list) private pure returns (Touch[] memory touches) {
         assembly ("memory-safe") {
-            notes := noteRoom
-            resolutions := resolutionRoom
-        }
-        return Checked(notes, _touchRoom(length / MIN_TOUCH_BYTES), resolutions);
-    }
-
-    function _touchRoom(uint256 capacity) private pure returns (Touch[] memory touches) {
-        uint256 room = _allocate(capacity);
-        assembly ("memory-safe") {
-            touches := room
+            touches := list
         }
     }
 
-    /// @dev Memory for an array of up to `capacity` words, with length zero. The words beyond the length are not set: nobody reads
-    /// them, and `new` would pay for each.
-    function _allocate(uint256 capacity) private pure returns (uint256 room) {
+    function _placeOf(Touch[] memory touches) private pure returns (uint256 place) {
         assembly ("memory-safe") {
-            room := mload(0x40)
-            mstore(0x40, add(room, shl(5, add(capacity, 1))))
-            mstore(room, 0)
-        }
-    }
-
-    function _push(Note[] memory list, Note memory item) private pure {
-        assembly ("memory-safe") {
-            let count := add(mload(list), 1)
-            mstore(list, count)
-            mstore(add(list, shl(5, count)), item)
-        }
-    }
-
-    function _push(Touch[] memory list, Touch memory item) private pure {
-        assembly ("memory-safe") {
-            let count := add(mload(list), 1)
-            mstore(list, count)
-            mstore(add(list, shl(5, count)), item)
-        }
-    }
-
-    function _push(Resolution[] memory list, Resolution memory item) private pure {
-        assembly ("memory-safe") {
-            let count := add(mload(list), 1)
-            mstore(list, count)
-            mstore(add(list, shl(5, count)), item)
+            place := touches
         }
     }
 }

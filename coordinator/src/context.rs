@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy::primitives::{Address, B256};
 use hypha_chain::config::{ChainConfig, Role};
 use hypha_chain::ports::{Chain, Clock};
-use hypha_protocol::operations::{HubRules, Rules};
+use hypha_protocol::operations::Rules;
 use hypha_protocol::signing::hub_domain;
 
 use crate::config::{BatchConfig, LimitsConfig};
@@ -59,13 +59,12 @@ impl Context {
 
     /// What the hub will check, at this time in Unix seconds.
     pub fn hub_rules(&self, timestamp: u64) -> Rules {
-        let domains = self.ledger.state().domains.clone();
-        Rules { separator: self.separator, hub: Some(HubRules { timestamp, domains }) }
+        Rules::hub(self.separator, timestamp, self.ledger.state().domains.clone())
     }
 
     /// What every chain checks.
     pub fn rules(&self) -> Rules {
-        Rules { separator: self.separator, hub: None }
+        Rules::spoke(self.separator)
     }
 }
 

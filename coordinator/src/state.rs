@@ -92,14 +92,9 @@ pub struct Entry {
 impl Entry {
     /// Chain ids of the notes it spends and creates.
     pub fn domains(&self) -> BTreeSet<u64> {
-        let domain = |id: alloy::primitives::U256| u64::try_from(id).unwrap_or(u64::MAX);
-        match &*self.operation {
-            Operation::Transfer(transfer) => {
-                let inputs = transfer.inputs.iter().map(|input| domain(input.domainId));
-                inputs.chain(transfer.outputs.iter().map(|output| domain(output.domainId))).collect()
-            }
-            Operation::Issue(issue) => BTreeSet::from([domain(issue.resource.domainId)]),
-        }
+        let created = self.operation.created();
+        let notes = self.operation.inputs().iter().chain(&created);
+        notes.map(|note| u64::try_from(note.domainId).unwrap_or(u64::MAX)).collect()
     }
 
     /// Whether it still waits for the tree to take it, so that it holds a claim on its inputs and outputs.

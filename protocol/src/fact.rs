@@ -25,32 +25,33 @@ pub enum FactName {
         #[serde(with = "decimal_u64")]
         index: u64,
     },
+    /// A spoke queued the request with this number; the value is the request's hash ([`crate::operations::Request::hash`]).
+    RequestQueued {
+        /// Number of the request.
+        #[serde(with = "decimal_u64")]
+        number: u64,
+    },
 }
 
 impl FactName {
-    /// Number of the root that it is about.
-    pub fn index(&self) -> u64 {
-        match self {
-            Self::RootAccepted { index } | Self::RootApplied { index } => *index,
-        }
-    }
-
     /// The key under which the contract asserts it.
     pub fn key(&self) -> B256 {
         match self {
             Self::RootAccepted { index } => tagged("hypha:root", &index.to_be_bytes()),
             Self::RootApplied { index } => tagged("hypha:applied", &index.to_be_bytes()),
+            Self::RequestQueued { number } => tagged("hypha:request", &number.to_be_bytes()),
         }
     }
+}
 
-    /// The value that the contract asserts. A spoke's assertion names the root alone, so `batch_chain` is then not
-    /// looked at.
-    pub fn value(&self, root: Root, batch_chain: B256) -> B256 {
-        match self {
-            Self::RootAccepted { .. } => keccak256((word(root), batch_chain).abi_encode()),
-            Self::RootApplied { .. } => keccak256(word(root).abi_encode()),
-        }
-    }
+/// What the hub asserts of a root that it accepted ([`FactName::RootAccepted`]).
+pub fn accepted_value(root: Root, batch_chain: B256) -> B256 {
+    keccak256((word(root), batch_chain).abi_encode())
+}
+
+/// What a spoke asserts of a root that it applied ([`FactName::RootApplied`]).
+pub fn applied_value(root: Root) -> B256 {
+    keccak256(word(root).abi_encode())
 }
 
 /// "The contract `emitter` of `src_chain` asserted `key = value`." Once asserted, asserted for ever.
@@ -64,7 +65,7 @@ pub struct Fact {
     pub emitter: Address,
     /// What is asserted ([`FactName::key`]).
     pub key: B256,
-    /// The value asserted for it ([`FactName::value`]).
+    /// The value asserted for it ([`accepted_value`], [`applied_value`], or the hash of a request).
     pub value: B256,
 }
 

@@ -8,6 +8,8 @@ use crate::contracts::{Output, Resource};
 
 /// What the leaf of a nullifier holds.
 pub const NULLIFIER_VALUE: &[u8] = b"1";
+/// What the leaf of a void request holds.
+pub const VOID_VALUE: &[u8] = b"1";
 
 /// A word of the tree (a key, a root, a value hash) as alloy's 32 bytes.
 pub fn word(bytes: impl Into<[u8; 32]>) -> B256 {
@@ -78,6 +80,27 @@ pub fn namespaced_key(domain_id: U256, key: B256) -> Key {
 /// The tree key of a resource: in its domain, `keccak("resource:" ‖ resourceId)`.
 pub fn resource_key(domain_id: U256, resource_id: B256) -> Key {
     namespaced_key(domain_id, tagged("resource:", resource_id.as_slice()))
+}
+
+/// The tree key of a void request: in the domain of its queue, `keccak("void:" ‖ number)`.
+pub fn void_key(chain_id: u64, number: u64) -> Key {
+    namespaced_key(U256::from(chain_id), tagged("void:", &number.to_be_bytes()))
+}
+
+/// The value hash in the leaf of every void request.
+pub fn void_value_hash() -> ValueHash {
+    ValueHash::of(VOID_VALUE)
+}
+
+/// The salt of the note that a request for an issue asks for: `keccak(abi.encode(chainId, verifier, number))`, the verifier being
+/// the hub or spoke that queued it.
+pub fn requested_salt(chain_id: u64, verifier: Address, number: u64) -> B256 {
+    keccak256((U256::from(chain_id), verifier, number).abi_encode())
+}
+
+/// What a queue holds of a request: `keccak(abi.encode(requestType, keccak(content), sender))`.
+pub fn request_hash(request_type: u8, content: &[u8], sender: Address) -> B256 {
+    keccak256((U256::from(request_type), keccak256(content), sender).abi_encode())
 }
 
 /// `keccak(tag ‖ rest)`.

@@ -3,6 +3,8 @@
 //!
 //! A form becomes typed by `TryFrom`, which says which field is wrong; the typed becomes its form by `From`.
 
+mod request;
+
 use std::fmt::Display;
 
 use alloy::hex;
@@ -10,6 +12,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::contracts::{Issue, Output, Resource, Transfer};
+pub use request::{ContentJson, RequestFormError, RequestJson, RequestedIssueJson, VoidJson};
 
 /// Most characters of a wrong value that an error repeats.
 const SHOWN_CHARACTERS: usize = 80;

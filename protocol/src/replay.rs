@@ -1,11 +1,16 @@
 //! The whole tree, rebuilt from the operations that the hub's logs carry.
 
+mod queue;
+
 use alloy::primitives::{Address, B256};
 use hypha_tree::{Root, Touch, Tree};
 
 use crate::batch::{BatchError, build_witness, genesis_batch_chain, next_batch_chain, walk};
+use crate::contracts::IRootHub::RequestEnqueued;
 use crate::operations::{Checked, Rules, check_operations, decode_operations};
 use crate::signing::hub_domain;
+use queue::Queue;
+pub use queue::QueueError;
 
 /// Why operations do not follow on a replica. The replica has not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +34,15 @@ pub enum ReplayError {
         /// The reason.
         #[source]
         error: BatchError,
+    },
+    /// The batch resolves requests otherwise than the hub's queue has them.
+    #[error("batch {index} does not follow the queue: {error}")]
+    Queue {
+        /// The index given.
+        index: u64,
+        /// The reason.
+        #[source]
+        error: QueueError,
     },
 }
 
@@ -57,21 +71,38 @@ pub struct Replica {
     batch_chain: B256,
     rules: Rules,
     trusting: bool,
+    /// `None` where the queue is not followed.
+    queue: Option<Queue>,
 }
 
 impl Replica {
     /// The empty tree of a hub. Every operation is checked again, but for what the hub alone can check: deadlines, and
-    /// the chains that were registered at the time.
+    /// the chains that were registered at the time, and the queue ([`Replica::with_queue`]).
     pub fn new(hub_chain_id: u64, hub: Address) -> Self {
-        let rules = Rules { separator: hub_domain(hub_chain_id, hub).separator(), hub: None };
+        let rules = Rules::spoke(hub_domain(hub_chain_id, hub).separator());
         let batch_chain = genesis_batch_chain(hub_chain_id, hub);
-        Self { tree: Tree::new(), index: 0, batch_chain, rules, trusting: false }
+        Self { tree: Tree::new(), index: 0, batch_chain, rules, trusting: false, queue: None }
     }
 
     /// As [`Replica::new`], but balances and signatures are not checked again, which is nearly all of the cost. Only for
     /// operations from the hub's own logs, since the hub checked them; the tree's rules are still checked.
     pub fn trusting(hub_chain_id: u64, hub: Address) -> Self {
         Self { trusting: true, ..Self::new(hub_chain_id, hub) }
+    }
+
+    /// Follows the hub's queue as well: every request that the hub took in must be told ([`Replica::enqueue`]) before the batch that
+    /// resolves it, and batches must resolve them in that order.
+    #[must_use]
+    pub fn with_queue(self) -> Self {
+        Self { queue: Some(Queue::default()), ..self }
+    }
+
+    /// Takes in a request that came to the hub's queue.
+    ///
+    /// # Errors
+    /// Another position than the next one, or a replica that does not follow the queue: then nothing has changed.
+    pub fn enqueue(&mut self, event: &RequestEnqueued) -> Result<(), QueueError> {
+        self.queue.as_mut().ok_or(QueueError::NotFollowed)?.enqueue(event)
     }
 
     /// The tree as it is now.
@@ -104,6 +135,11 @@ impl Replica {
             return Err(ReplayError::IndexMismatch { expected, actual: index });
         }
         let step = self.step(index, operations).map_err(|error| ReplayError::Batch { index, error })?;
+        let resolutions = step.operations.resolutions();
+        if let Some(queue) = &mut self.queue {
+            queue.check(resolutions).map_err(|error| ReplayError::Queue { index, error })?;
+            queue.resolve(resolutions.len());
+        }
         self.tree = with_touches(&self.tree, step.operations.touches());
         debug_assert_eq!(self.tree.root(), step.root, "the tree and the walk fold the same leaves");
         self.index = index;

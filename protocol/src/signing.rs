@@ -161,12 +161,19 @@ pub fn sign_issue(
 }
 
 /// Who must sign a transfer of these inputs: each distinct owner, in order of first appearance.
-pub fn distinct_owners(inputs: &[Resource]) -> Vec<Address> {
-    let mut owners = Vec::with_capacity(inputs.len());
+pub fn distinct_owners<'a>(inputs: impl IntoIterator<Item = &'a Resource>) -> Vec<Address> {
+    let mut owners = Vec::new();
     for input in inputs {
         if !owners.contains(&input.owner) {
             owners.push(input.owner);
         }
     }
     owners
+}
+
+/// Who must sign a transfer of these inputs that `sender` queued on the chain `chain_id`: the distinct owners of those that are not
+/// the sender's own on that chain, in order of first appearance among them.
+pub fn owners_beside_sender(inputs: &[Resource], chain_id: u64, sender: Address) -> Vec<Address> {
+    let chain_id = U256::from(chain_id);
+    distinct_owners(inputs.iter().filter(|input| input.domainId != chain_id || input.owner != sender))
 }

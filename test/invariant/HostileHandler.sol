@@ -1,56 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Batch, Resource} from "../../contracts/interfaces/IHypha.sol";
+import {
+    Batch,
+    IOperationErrors,
+    IPausable,
+    IRequestQueue,
+    IRootHub,
+    IRootVerifier,
+    Resource
+} from "../../contracts/interfaces/IHypha.sol";
 import {OperationBuilder} from "../utils/OperationBuilder.sol";
-import {World} from "../utils/World.sol";
+import {HonestHandler} from "./HonestHandler.sol";
 
-/// @title Honest steps, and every kind of lie between them
-/// @notice An honest action must succeed. A lie must be refused; one that is not sets `believed`.
-contract HostileHandler is World {
+/// @title Every kind of lie, told between the honest steps
+/// @notice A lie must be refused; one that is not sets `believed`. Where a lie is wrong in one way only, it must be refused
+/// for that reason.
+contract HostileHandler is HonestHandler {
     uint256 public refused;
     bool public believed;
-
-    Resource[] private _unspent;
-    Resource[] private _spent;
-
-    // ---- honest
-
-    function landIssue(uint64 quantity) public {
-        OperationBuilder.Operation memory made = issue(SPOKE_CHAIN, vm.addr(ALICE), 1 + uint256(quantity));
-        land(commitBatch(made));
-        _unspent.push(made.created[0]);
-    }
-
-    function landTransfer(uint256 pick) external {
-        if (_unspent.length == 0) landIssue(1);
-        pick = bound(pick, 0, _unspent.length - 1);
-        Resource memory note = _unspent[pick];
-        OperationBuilder.Operation memory made = move(note, ALICE, HUB_CHAIN, vm.addr(ALICE));
-        land(commitBatch(made));
-        _unspent[pick] = made.created[0];
-        _spent.push(note);
-    }
-
-    function followSome(uint64 steps) external {
-        uint64 held = spoke.index();
-        if (held == hub.index()) landIssue(1);
-        follow(uint64(bound(steps, held + 1, hub.index())));
-    }
-
-    function followAttestedSome(uint64 steps) external {
-        uint64 held = attestedSpoke.index();
-        if (held == hub.index()) landIssue(1);
-        followAttested(uint64(bound(steps, held + 1, hub.index())));
-    }
-
-    function confirmSpoke() external {
-        vm.chainId(HUB_CHAIN);
-        uint64 index = spoke.index();
-        hub.confirm(
-            SPOKE_CHAIN, index, rootOf[index], appliedFact(SPOKE_CHAIN, address(spoke), index, rootOf[index])
-        );
-    }
 
     // ---- lies
 
@@ -61,8 +29,7 @@ contract HostileHandler is World {
     }
 
     function lieSpendAgain(uint256 pick) external {
-        if (_spent.length == 0) this.landTransfer(pick);
-        Resource memory note = _spent[bound(pick, 0, _spent.length - 1)];
+        Resource memory note = spentNote(pick);
         Batch memory batch = draftBatch(only(move(note, ALICE, SPOKE_CHAIN, vm.addr(BOB))));
         batch.newRoot = keccak256("any");
         _mustFailOnHub(batch);
@@ -73,6 +40,16 @@ contract HostileHandler is World {
         Batch memory batch = draftBatch(only(move(unborn.created[0], ALICE, HUB_CHAIN, vm.addr(BOB))));
         batch.newRoot = keccak256("any");
         _mustFailOnHub(batch);
+    }
+
+    function lieInflate(uint256 pick) external {
+        OperationBuilder.TransferDraft memory draft =
+            moveDraft(unspentNote(pick), ALICE, HUB_CHAIN, vm.addr(ALICE));
+        ++draft.outputs[0].quantity;
+        _mustFailOnHub(
+            drafted(OperationBuilder.transfer(draft, hub.domainSeparator())),
+            IOperationErrors.Unbalanced.selector
+        );
     }
 
     function lieNewRoot(bytes32 root) external {
@@ -137,10 +114,135 @@ contract HostileHandler is World {
         _mustFail(address(spoke), abi.encodeCall(spoke.freezeOnDivergence, (index, root, root, honest)));
     }
 
+    // ---- lies about requests
+
+    /// @dev A batch that passes over what is due.
+    function lieLeaveOutDue() external {
+        vm.chainId(HUB_CHAIN);
+        if (!hasHead()) sendIssue(0, 1);
+        (, uint64 resolved) = hub.queue();
+        if (block.timestamp < dueAtOf[resolved]) vm.warp(dueAtOf[resolved]);
+        _mustFailOnHub(drafted(issue(HUB_CHAIN, vm.addr(ALICE), 5)), IRootHub.RequestDue.selector);
+    }
+
+    function lieInventRequest() external {
+        bytes4 reason = hasHead() ? IRootHub.RequestOrder.selector : IRootHub.QueueEmpty.selector;
+        Request memory invented = draftIssue(HUB_CHAIN, vm.addr(BOB), HUB_CHAIN, vm.addr(BOB), 1000);
+        _mustFailOnHub(drafted(execute(invented)), reason);
+    }
+
+    /// @dev The head under its number, with a content that its sender never sent.
+    function lieAlterRequest() external {
+        vm.chainId(HUB_CHAIN);
+        if (!hasHead()) sendIssue(0, 1);
+        Request memory head = headRequest();
+        Request memory altered = draftIssue(head.chainId, head.sender, HUB_CHAIN, vm.addr(BOB), 1000);
+        altered.number = head.number;
+        _mustFailOnHub(drafted(execute(altered)), IRequestQueue.RequestMismatch.selector);
+    }
+
+    /// @dev A void of a request that can be executed.
+    function lieVoid(uint8 reason) external {
+        vm.chainId(HUB_CHAIN);
+        while (hasHead()) {
+            resolveNext();
+        }
+        OperationBuilder.TransferDraft memory draft =
+            moveDraft(unspentNote(reason), ALICE, HUB_CHAIN, vm.addr(ALICE));
+        Request memory request = requestTransfer(HUB_CHAIN, vm.addr(BOB), draft);
+        noteSent(request);
+        _mustFailOnHub(drafted(voidOf(request, 1 + reason % 4, 0)));
+    }
+
+    /// @dev Another content under the fact of a request that was queued.
+    function lieForgeRemote() external {
+        uint64 last = hub.enqueuedNumber(SPOKE_CHAIN);
+        if (last == spoke.requestCount()) sendIssue(1, 1);
+        Request memory honest = abi.decode(sentOf[SPOKE_CHAIN][last], (Request));
+        vm.chainId(HUB_CHAIN);
+        bytes memory proof = requestFact(honest);
+        bytes memory content = draftIssue(SPOKE_CHAIN, honest.sender, HUB_CHAIN, vm.addr(BOB), 1000).content;
+        _mustFail(
+            address(hub),
+            abi.encodeCall(
+                hub.enqueueRemote, (SPOKE_CHAIN, honest.number, ISSUE, honest.sender, content, proof)
+            )
+        );
+    }
+
+    /// @dev A request that a spoke never queued, in a history that attestors vouch for.
+    function lieInventOnSpoke() external {
+        uint64 next = spoke.index() + 1;
+        if (next <= hub.index()) follow(hub.index());
+        next = spoke.index() + 1;
+        Request memory invented = draftIssue(SPOKE_CHAIN, vm.addr(BOB), HUB_CHAIN, vm.addr(BOB), 1000);
+        uint256 state = vm.snapshotState();
+        Batch[] memory batches = new Batch[](1);
+        batches[0] = commitBatch(execute(invented));
+        vm.chainId(SPOKE_CHAIN);
+        bytes memory proof = rootFact(next);
+        vm.revertToState(state);
+        vm.chainId(SPOKE_CHAIN);
+        _mustFail(
+            address(spoke),
+            abi.encodeCall(spoke.advance, (batches, next, proof)),
+            IRequestQueue.RequestMismatch.selector
+        );
+    }
+
+    function lieWithdraw() external {
+        vm.chainId(HUB_CHAIN);
+        _mustFail(
+            address(hub), abi.encodeCall(hub.withdrawFees, (vm.addr(BOB))), IRequestQueue.NothingOwed.selector
+        );
+    }
+
+    // ---- brakes
+
+    /// @dev While it is paused, and longer than it may be.
+    function liePaused() external {
+        vm.chainId(HUB_CHAIN);
+        vm.prank(GOVERNANCE);
+        hub.armPause(PAUSER);
+        vm.prank(PAUSER);
+        hub.pause();
+        Batch memory batch = drafted(issue(HUB_CHAIN, vm.addr(ALICE), 5));
+        _mustFailOnHub(batch, IPausable.Paused.selector);
+        vm.prank(PAUSER);
+        _mustFail(address(hub), abi.encodeCall(hub.pause, ()), IPausable.PauseSpent.selector);
+        vm.prank(PAUSER);
+        hub.unpause();
+    }
+
+    /// @dev Frozen spokes take nothing, not even the truth, until governance thaws them.
+    function lieFrozen() external {
+        while (spoke.index() == hub.index() || attestedSpoke.index() == hub.index()) {
+            landIssue(1);
+        }
+        uint64 next = spoke.index() + 1;
+        vm.chainId(SPOKE_CHAIN);
+        bytes memory proof = rootFact(next);
+        vm.prank(GOVERNANCE);
+        spoke.freeze(next);
+        bytes memory call = abi.encodeCall(spoke.advance, (batchesBetween(next, next), next, proof));
+        _mustFail(address(spoke), call, IRootVerifier.Frozen.selector);
+        vm.prank(GOVERNANCE);
+        spoke.thaw(next, rootOf[next], chainOf[next], proof);
+        next = attestedSpoke.index() + 1;
+        vm.chainId(ATTESTED_CHAIN);
+        proof = rootFact(next);
+        vm.prank(GOVERNANCE);
+        attestedSpoke.freeze(next);
+        call = abi.encodeCall(attestedSpoke.advanceAttested, (next, rootOf[next], chainOf[next], proof));
+        _mustFail(address(attestedSpoke), call, IRootVerifier.Frozen.selector);
+        vm.prank(GOVERNANCE);
+        attestedSpoke.thaw(next, rootOf[next], chainOf[next], proof);
+    }
+
     /// @dev After whatever was done, every lie is still refused, and the honest path still leads to the hub's latest root.
     function finish() external {
         landIssue(1);
-        this.landTransfer(0);
+        landTransfer(0);
         this.lieReplay(0);
         this.lieSpendAgain(0);
         this.lieSpendUnborn(0);
@@ -151,42 +253,72 @@ contract HostileHandler is World {
         this.lieForeignFact(keccak256("root"));
         this.lieZeroRoot();
         this.lieDivergence(keccak256("root"));
+        this.lieInflate(0);
+        this.lieLeaveOutDue();
+        this.lieInventRequest();
+        this.lieAlterRequest();
+        this.lieVoid(0);
+        this.lieForgeRemote();
+        this.lieInventOnSpoke();
+        this.lieWithdraw();
+        this.liePaused();
+        this.lieFrozen();
+        sendMoveOfNothing(0);
+        sendMove(1, 0);
+        bringNext(0);
+        while (hasHead()) {
+            resolveNext();
+        }
+        escape();
+        landIssue(1);
         follow(hub.index());
         followAttested(hub.index());
-        this.confirmSpoke();
+        confirmSpoke();
+        withdraw();
     }
 
     function rootAtHistory(uint64 index) external view returns (bytes32 root, bytes32 chain) {
         return (rootOf[index], chainOf[index]);
     }
 
-    function allSpentAreMarked() external view returns (bool) {
-        for (uint256 i = 0; i < _spent.length; ++i) {
-            if (!hub.isNullifierSpent(nullifierOf(_spent[i]))) return false;
-        }
-        for (uint256 i = 0; i < _unspent.length; ++i) {
-            if (hub.isNullifierSpent(nullifierOf(_unspent[i]))) return false;
-        }
-        return true;
-    }
-
     function contracts() external view returns (address, address, address) {
         return (address(hub), address(spoke), address(attestedSpoke));
     }
 
+    function spentNote(uint256 pick) private returns (Resource memory) {
+        landTransfer(pick);
+        for (uint256 i = 0; i < landed.length; ++i) {
+            Resource memory note = landed[addmod(i, pick, landed.length)];
+            if (isSpent[keccak256(abi.encode(note))]) return note;
+        }
+        revert("unreachable");
+    }
+
     function _mustFailOnHub(Batch memory batch) private {
+        _mustFailOnHub(batch, 0);
+    }
+
+    function _mustFailOnHub(Batch memory batch, bytes4 reason) private {
         vm.chainId(HUB_CHAIN);
         uint64 next = hub.index() + 1;
         vm.prank(SEQUENCER);
         _mustFail(
             address(hub),
-            abi.encodeCall(hub.applyBatch, (next, batch.operations, batch.witness, batch.newRoot))
+            abi.encodeCall(hub.applyBatch, (next, batch.operations, batch.witness, batch.newRoot)),
+            reason
         );
     }
 
     function _mustFail(address target, bytes memory call) private {
-        (bool done,) = target.call(call);
-        if (done) believed = true;
+        _mustFail(target, call, 0);
+    }
+
+    /// @param reason The error it must fail with, zero for any.
+    function _mustFail(address target, bytes memory call, bytes4 reason) private {
+        (bool done, bytes memory answer) = target.call(call);
+        // The selector of an error is what is meant.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        if (done || (reason != 0 && bytes4(answer) != reason)) believed = true;
         ++refused;
     }
 }

@@ -377,13 +377,6 @@ contract HubQueueTest is RequestWorld {
         vm.warp(until);
     }
 
-    /// @dev With a root that the hub does not come to compare.
-    function drafted(OperationBuilder.Operation[] memory operations) private returns (Batch memory batch) {
-        uint256 state = vm.snapshotState();
-        batch = commitBatch(operations);
-        vm.revertToState(state);
-    }
-
     function assertQueue(uint64 enqueued, uint64 resolved) private view {
         (uint64 heldEnqueued, uint64 heldResolved) = hub.queue();
         assertEq(heldEnqueued, enqueued, "enqueued");

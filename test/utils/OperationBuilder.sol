@@ -42,6 +42,13 @@ library OperationBuilder {
         bytes32 salt;
     }
 
+    /// @dev Where a request was queued, its number there and whose it is.
+    struct Head {
+        uint64 chainId;
+        uint64 number;
+        address sender;
+    }
+
     function issue(IssueDraft memory draft, bytes32 separator) internal pure returns (Operation memory made) {
         address issuer = VM.addr(draft.issuer);
         bytes32 kind = keccak256(abi.encode(uint256(0), issuer, draft.label));
@@ -64,6 +71,23 @@ library OperationBuilder {
         pure
         returns (Operation memory made)
     {
+        made.id = transferHash(draft);
+        made.spent = draft.inputs;
+        made.created = new Resource[](draft.outputs.length);
+        for (uint256 i = 0; i < draft.outputs.length; ++i) {
+            Output memory o = draft.outputs[i];
+            bytes32 salt = keccak256(abi.encode(made.id, i));
+            made.created[i] = Resource(o.domainId, o.owner, o.kind, o.quantity, o.data, salt);
+        }
+        made.packed = bytes.concat(hex"01", transferContent(draft, separator));
+    }
+
+    /// @dev The body of a transfer, and the content of a request for one.
+    function transferContent(TransferDraft memory draft, bytes32 separator)
+        internal
+        pure
+        returns (bytes memory content)
+    {
         bytes memory notes;
         for (uint256 i = 0; i < draft.inputs.length; ++i) {
             Resource memory r = draft.inputs[i];
@@ -73,18 +97,9 @@ library OperationBuilder {
             Output memory o = draft.outputs[i];
             notes = bytes.concat(notes, note(o.domainId, o.owner, o.kind, o.quantity, o.data));
         }
-        made.id = transferHash(draft);
-        made.spent = draft.inputs;
-        made.created = new Resource[](draft.outputs.length);
-        for (uint256 i = 0; i < draft.outputs.length; ++i) {
-            Output memory o = draft.outputs[i];
-            bytes32 salt = keccak256(abi.encode(made.id, i));
-            made.created[i] = Resource(o.domainId, o.owner, o.kind, o.quantity, o.data, salt);
-        }
         // forge-lint: disable-next-item(unsafe-typecast)
-        made.packed = bytes.concat(
+        content = bytes.concat(
             abi.encodePacked(
-                uint8(1),
                 uint8(draft.inputs.length),
                 uint8(draft.outputs.length),
                 uint8(draft.signers.length),
@@ -92,9 +107,46 @@ library OperationBuilder {
             ),
             notes
         );
+        bytes32 id = transferHash(draft);
         for (uint256 i = 0; i < draft.signers.length; ++i) {
-            made.packed = bytes.concat(made.packed, sign(draft.signers[i], separator, made.id));
+            content = bytes.concat(content, sign(draft.signers[i], separator, id));
         }
+    }
+
+    /// @dev The content of a request for an issue; who issues is not in it.
+    function issueContent(IssueDraft memory draft) internal pure returns (bytes memory) {
+        return bytes.concat(
+            abi.encodePacked(draft.label, narrow(draft.domainId), draft.owner),
+            amount(draft.quantity, draft.data),
+            draft.salt
+        );
+    }
+
+    function queued(uint8 requestType, Head memory head, bytes memory content)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(requestType, head.chainId, head.number, head.sender, content);
+    }
+
+    function voided(uint8 requestType, Head memory head, bytes memory content, uint8 reason, uint8 position)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        bytes memory start = abi.encodePacked(uint8(5), head.chainId, head.number, head.sender, requestType);
+        // Contents are far shorter than 64 KB.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return bytes.concat(start, abi.encodePacked(uint16(content.length), content, reason, position));
+    }
+
+    function requestHash(uint8 requestType, Head memory head, bytes memory content)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(requestType, keccak256(content), head.sender));
     }
 
     function transferHash(TransferDraft memory draft) internal pure returns (bytes32) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IRootVerifier} from "../../contracts/interfaces/IHypha.sol";
-import {Multiproof} from "../../contracts/libraries/Multiproof.sol";
 import {Operations} from "../../contracts/libraries/Operations.sol";
 import {Signatures} from "../../contracts/libraries/Signatures.sol";
-import {Root, Touch} from "../../contracts/types/TreeTypes.sol";
+import {Touch} from "../../contracts/types/TreeTypes.sol";
 
-/// @title Checks of operations, requests and batches behind a call, for any root, as the hub or a spoke makes them
+/// @title Checks of operations, and requests behind a call, as the hub or a spoke makes them
 contract OperationsHarness {
     bytes32 public immutable domainSeparator;
     bool private immutable _hub;
@@ -53,17 +51,7 @@ contract OperationsHarness {
         return Operations.inOrder(touches, witness);
     }
 
-    function verifyBatch(bytes32 root, bytes calldata operations, bytes calldata witness, bytes32 newRoot)
-        external
-        view
-    {
-        Touch[] memory touches = Operations.check(operations, _rules()).touches;
-        (Touch[] memory sorted, bytes calldata proof) = Operations.inOrder(touches, witness);
-        bytes32 actual = Root.unwrap(Multiproof.verify(Root.wrap(root), sorted, proof));
-        if (actual != newRoot) revert IRootVerifier.NewRootMismatch(newRoot, actual);
-    }
-
-    function _rules() private view returns (Operations.Rules memory) {
+    function _rules() internal view returns (Operations.Rules memory) {
         return Operations.Rules({
             domainSeparator: domainSeparator, hub: _hub, deadlines: _deadlines, isDomain: _isDomain
         });

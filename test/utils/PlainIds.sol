@@ -18,4 +18,8 @@ library PlainIds {
     function resourceKey(uint256 domainId, bytes32 id) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(domainId, keccak256(abi.encodePacked("resource:", id))));
     }
+
+    function digest(bytes32 domainSeparator, bytes32 structHash) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash));
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Resource} from "../../contracts/interfaces/IHypha.sol";
+import {Batch, Resource} from "../../contracts/interfaces/IHypha.sol";
 import {RequestQueue} from "../../contracts/RequestQueue.sol";
 import {OperationBuilder} from "./OperationBuilder.sol";
 import {World} from "./World.sol";
@@ -129,7 +129,7 @@ abstract contract RequestWorld is World {
         return keccak256(abi.encode(request.requestType, keccak256(request.content), request.sender));
     }
 
-    function queueOf(uint256 chainId) internal view returns (RequestQueue) {
+    function queueOf(uint256 chainId) internal view virtual returns (RequestQueue) {
         if (chainId == HUB_CHAIN) return hub;
         return chainId == SPOKE_CHAIN ? spoke : attestedSpoke;
     }
@@ -173,6 +173,19 @@ abstract contract RequestWorld is World {
         // The tests' chain ids are small.
         // forge-lint: disable-next-line(unsafe-typecast)
         return abi.encodePacked(uint64(request.chainId), request.number, request.sender);
+    }
+
+    // ---- batches that are not to be
+
+    /// @dev The batch of these operations with the root that it leads to; the model's history does not get it.
+    function drafted(OperationBuilder.Operation[] memory operations) internal returns (Batch memory batch) {
+        uint256 state = vm.snapshotState();
+        batch = commitBatch(operations);
+        vm.revertToState(state);
+    }
+
+    function drafted(OperationBuilder.Operation memory operation) internal returns (Batch memory) {
+        return drafted(only(operation));
     }
 
     // ---- notes and money

@@ -6,7 +6,7 @@ use hypha_chain::config::Role;
 use hypha_chain::follow::FollowError;
 use hypha_chain::ports::{Block, Log};
 use hypha_protocol::contracts::{IRootHub, IRootVerifier};
-use hypha_protocol::fact::FactName;
+use hypha_protocol::fact::{FactName, accepted_value, applied_value};
 use hypha_protocol::tree::Root;
 
 use crate::error::AttestorError;
@@ -69,13 +69,13 @@ fn fact_of(source: &Source, block: &Block, log: &Log) -> Result<Option<Observati
 fn root_accepted(log: &Log) -> Option<(B256, B256)> {
     let event = decoded::<IRootHub::BatchApplied>(log)?;
     let name = FactName::RootAccepted { index: event.index };
-    Some((name.key(), name.value(Root::from(event.root.0), event.batchChain)))
+    Some((name.key(), accepted_value(Root::from(event.root.0), event.batchChain)))
 }
 
 fn root_applied(log: &Log) -> Option<(B256, B256)> {
     let event = decoded::<IRootVerifier::RootUpdated>(log)?;
     let name = FactName::RootApplied { index: event.index };
-    Some((name.key(), name.value(Root::from(event.newRoot.0), B256::ZERO)))
+    Some((name.key(), applied_value(Root::from(event.newRoot.0))))
 }
 
 /// The event, when the log is one of these. A log of the configured contract under this signature that does not decode

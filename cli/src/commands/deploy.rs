@@ -26,6 +26,10 @@ A plan:
   threshold = 2
   attestors_expire_at = 2000000000
   # owner = \"0x…\"        governance, when it is not the deployer
+  # pauser = \"0x…\"       may stop new roots once, for pause_seconds = 259200
+  # inclusion_window_s = 86400
+  # request_fee_wei = 1000000000000000
+  # max_request_fee_wei = 10000000000000000
   # salt = \"second\"      other addresses for a second deployment
   [hub]
   chain_id = 31337

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
+use hypha_protocol::contracts::{HubConfig, SpokeConfig};
 use serde::Deserialize;
 
 use crate::exit::CliError;
@@ -11,12 +12,14 @@ use crate::exit::CliError;
 alloy::sol! {
     /// The constructor of AttestedFacts.
     function attestedFacts(address governance, address[] attestors, uint64 threshold, uint64 expiresAt);
-    /// The constructor of RootHub.
-    function rootHub(address governance, address factVerifier, address[] sequencers, uint64 livenessWindow, bool nullifierCache);
 }
 
+/// What the constructor of RootHub takes: the fields of `HubConfig`.
+const HUB_ARGUMENTS: &str =
+    "(((address,address,uint64,uint128,uint128),address,address,address[],uint64,uint64,bool))";
 /// What the constructor of RootSpoke takes: the fields of `SpokeConfig`.
-const SPOKE_ARGUMENTS: &str = "((uint256,address,address,address,bool,bool,uint64,bytes32,bytes32))";
+const SPOKE_ARGUMENTS: &str =
+    "((uint256,address,(address,address,uint64,uint128,uint128),address,bool,bool,uint64,bytes32,bytes32))";
 
 /// Creation code of one contract.
 #[derive(Debug)]
@@ -86,15 +89,12 @@ impl Artifact {
     }
 
     /// Creation code for RootHub.
-    pub(crate) fn root_hub(&self, call: &rootHubCall) -> Result<Bytes, CliError> {
-        self.creation(arguments_of::<rootHubCall>(), &call.abi_encode()[4..])
+    pub(crate) fn root_hub(&self, config: &HubConfig) -> Result<Bytes, CliError> {
+        self.creation(HUB_ARGUMENTS, &config.abi_encode())
     }
 
     /// Creation code for RootSpoke.
-    pub(crate) fn root_spoke(
-        &self,
-        config: &hypha_protocol::contracts::SpokeConfig,
-    ) -> Result<Bytes, CliError> {
+    pub(crate) fn root_spoke(&self, config: &SpokeConfig) -> Result<Bytes, CliError> {
         self.creation(SPOKE_ARGUMENTS, &config.abi_encode())
     }
 

@@ -9,19 +9,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, address, keccak256};
+use alloy::primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use futures::future::try_join_all;
-use hypha_chain::{BlockTag, Call, Chain, Role};
+use hypha_chain::{BlockTag, Chain, Role};
 use hypha_protocol::batch::genesis_batch_chain;
-use hypha_protocol::contracts::{IRootHub, SpokeConfig};
+use hypha_protocol::contracts::{Governance, HubConfig, IRootHub, SpokeConfig};
 use hypha_protocol::tree::EMPTY;
 
 use crate::deployment::{Deployed, Deployment};
 use crate::exit::CliError;
 use crate::reader::{Reader, connect, failure};
-use artifact::{Artifact, attestedFactsCall, rootHubCall};
+use artifact::{Artifact, attestedFactsCall};
 use plan::{Plan, PlannedChain};
 use sender::Sender;
 
@@ -29,19 +29,13 @@ use sender::Sender;
 /// presigned transaction was sent, anvil has it from its first block.
 const FACTORY: Address = address!("0x4e59b44847b379578588920ca78fbf26c0b4956c");
 
-alloy::sol! {
-    function transferOwnership(address newOwner);
-    function owner() returns (address);
-    function pendingOwner() returns (address);
-}
-
 /// What is to be deployed, with what.
 pub(crate) struct Task<'a> {
     /// The plan, validated.
     pub(crate) plan: &'a Plan,
     /// Forge's output folder.
     pub(crate) artifacts: &'a Path,
-    /// Who pays, and who owns the contracts until the plan's owner accepts them.
+    /// Who pays, and who tells the hub of its first spokes. It has no other power, unless the plan names no owner.
     pub(crate) signer: PrivateKeySigner,
     /// What an earlier run wrote: where a contract is kept, its block is known from there.
     pub(crate) earlier: Option<Deployment>,
@@ -64,7 +58,7 @@ struct Built {
     block: Option<u64>,
 }
 
-/// Deploys everything, tells hub and spokes of each other, and hands the contracts to the plan's owner.
+/// Deploys everything, owned by the plan's owner from the first, and tells hub and spokes of each other.
 pub(crate) async fn deploy(task: &Task<'_>) -> Result<Deployment, CliError> {
     task.plan.validate()?;
     let code = Code {
@@ -84,9 +78,6 @@ pub(crate) async fn deploy(task: &Task<'_>) -> Result<Deployment, CliError> {
     .await?;
     let verifiers: Vec<Built> = std::iter::once(hub).chain(spokes).collect();
     task.register(&senders[0], &verifiers).await?;
-    for (position, sender) in senders.iter().enumerate() {
-        task.hand_over(sender, &[facts[position].address, verifiers[position].address]).await?;
-    }
     Ok(task.outcome(&facts, &verifiers))
 }
 
@@ -109,11 +100,25 @@ impl Task<'_> {
         self.signer.address()
     }
 
+    fn owner(&self) -> Address {
+        self.plan.owner.unwrap_or_else(|| self.deployer())
+    }
+
+    fn governance(&self) -> Governance {
+        Governance {
+            owner: self.owner(),
+            pauser: self.plan.pauser.unwrap_or(Address::ZERO),
+            pauseSeconds: self.plan.pause_seconds,
+            requestFee: self.plan.request_fee_wei.into(),
+            maxRequestFee: self.plan.max_request_fee_wei.into(),
+        }
+    }
+
     fn facts(&self, code: &Code) -> Result<Bytes, CliError> {
         let mut attestors = self.plan.attestors.clone();
         attestors.sort();
         code.facts.attested_facts(&attestedFactsCall {
-            governance: self.deployer(),
+            governance: self.owner(),
             attestors,
             threshold: self.plan.threshold,
             expiresAt: self.plan.attestors_expire_at,
@@ -121,11 +126,13 @@ impl Task<'_> {
     }
 
     fn hub(&self, code: &Code, fact_verifier: Address) -> Result<Bytes, CliError> {
-        code.hub.root_hub(&rootHubCall {
-            governance: self.deployer(),
+        code.hub.root_hub(&HubConfig {
+            governance: self.governance(),
+            registrar: self.deployer(),
             factVerifier: fact_verifier,
             sequencers: self.plan.sequencers.clone(),
             livenessWindow: self.plan.liveness_window_s,
+            inclusionWindow: self.plan.inclusion_window_s,
             nullifierCache: self.plan.hub.nullifier_cache,
         })
     }
@@ -139,9 +146,9 @@ impl Task<'_> {
     ) -> Result<Bytes, CliError> {
         let hub_chain_id = self.plan.hub.chain_id;
         code.spoke.root_spoke(&SpokeConfig {
-            hubChainId: alloy::primitives::U256::from(hub_chain_id),
+            hubChainId: U256::from(hub_chain_id),
             hub,
-            owner: self.deployer(),
+            governance: self.governance(),
             factVerifier: fact_verifier,
             attested: planned.attested,
             nullifierCache: planned.nullifier_cache,
@@ -179,44 +186,42 @@ impl Task<'_> {
         Ok(Built { address, block: Some(block) })
     }
 
-    /// Tells the hub of each spoke that it does not know yet.
+    /// Tells the hub of the spokes that it does not know yet: the first ones as the registrar, later ones as its owner.
     async fn register(&self, hub: &Sender, verifiers: &[Built]) -> Result<(), CliError> {
         let contract = verifiers[0].address;
-        let reader = Reader::connect(self.plan.hub.rpc.expose(), self.plan.hub.chain_id, contract).await?;
-        for (planned, spoke) in self.plan.spokes.iter().zip(&verifiers[1..]) {
-            let chain_id = alloy::primitives::U256::from(planned.chain_id);
-            let known = reader.ask(IRootHub::spokeOfCall { chainId: chain_id }).await?;
-            if known == spoke.address {
-                continue;
-            }
-            let call = IRootHub::registerSpokeCall { chainId: chain_id, spoke: spoke.address };
-            hub.send(&format!("register {}", planned.chain_id), contract, call.abi_encode().into()).await?;
-            (self.progress)(format!(
-                "chain {}: the hub knows the spoke of chain {}",
-                hub.chain().id(),
-                planned.chain_id
-            ));
+        let unknown = self.unknown(verifiers).await?;
+        if unknown.is_empty() {
+            return Ok(());
         }
+        let ids: Vec<_> = unknown.iter().map(|(chain_id, _)| chain_id.to_string()).collect();
+        let ids = ids.join(", ");
+        let calls: Vec<Vec<u8>> = if unknown.len() == self.plan.spokes.len() {
+            let (chains, spokes) = unknown.into_iter().unzip();
+            vec![IRootHub::registerFirstSpokesCall { chainIds: chains, spokes }.abi_encode()]
+        } else {
+            let call =
+                |(chain_id, spoke)| IRootHub::registerSpokeCall { chainId: chain_id, spoke }.abi_encode();
+            unknown.into_iter().map(call).collect()
+        };
+        for call in calls {
+            hub.send(&format!("register {ids}"), contract, call.into()).await?;
+        }
+        (self.progress)(format!("chain {}: the hub knows the spokes of chains {ids}", hub.chain().id()));
         Ok(())
     }
 
-    /// Offers the contracts to the plan's owner, who still has to accept them.
-    async fn hand_over(&self, sender: &Sender, contracts: &[Address]) -> Result<(), CliError> {
-        let Some(owner) = self.plan.owner.filter(|owner| *owner != self.deployer()) else { return Ok(()) };
-        for contract in contracts {
-            let holder: Address = ask(sender.chain(), *contract, ownerCall {}).await?;
-            let offered: Address = ask(sender.chain(), *contract, pendingOwnerCall {}).await?;
-            if holder == owner || offered == owner {
-                continue;
+    /// Chain id and contract of each spoke that the hub does not know.
+    async fn unknown(&self, verifiers: &[Built]) -> Result<Vec<(U256, Address)>, CliError> {
+        let (hub, contract) = (&self.plan.hub, verifiers[0].address);
+        let reader = Reader::connect(hub.rpc.expose(), hub.chain_id, contract).await?;
+        let mut unknown = Vec::new();
+        for (planned, spoke) in self.plan.spokes.iter().zip(&verifiers[1..]) {
+            let chain_id = U256::from(planned.chain_id);
+            if reader.ask(IRootHub::spokeOfCall { chainId: chain_id }).await? != spoke.address {
+                unknown.push((chain_id, spoke.address));
             }
-            let call = transferOwnershipCall { newOwner: owner };
-            sender.send(&format!("hand over {contract}"), *contract, call.abi_encode().into()).await?;
-            (self.progress)(format!(
-                "chain {}: {contract} is offered to {owner}, who must accept it",
-                sender.chain().id()
-            ));
         }
-        Ok(())
+        Ok(unknown)
     }
 
     fn outcome(&self, facts: &[Built], verifiers: &[Built]) -> Deployment {
@@ -243,11 +248,4 @@ impl Task<'_> {
 async fn stands(chain: &Arc<dyn Chain>, address: Address) -> Result<bool, CliError> {
     let code = chain.code(address, BlockTag::Latest).await.map_err(|error| failure(chain.id(), error))?;
     Ok(!code.is_empty())
-}
-
-async fn ask<C: SolCall>(chain: &Arc<dyn Chain>, to: Address, question: C) -> Result<C::Return, CliError> {
-    let call = Call { from: Address::ZERO, to, data: question.abi_encode().into() };
-    let answer = chain.call(call, BlockTag::Latest).await.map_err(|error| failure(chain.id(), error))?;
-    C::abi_decode_returns(&answer)
-        .map_err(|error| CliError::Failed(anyhow::anyhow!("chain {}: {error}", chain.id())))
 }

@@ -8,17 +8,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::CliError;
 
+/// The longest pause that the contracts allow: `MAX_PAUSE_SECONDS`.
+const MAX_PAUSE_SECONDS: u64 = 7 * 24 * 3_600;
+
+/// Time for governance to look at what is wrong.
+pub(crate) const fn default_pause_seconds() -> u64 {
+    3 * 24 * 3_600
+}
+
+/// A day, in which every sequencer can be mended.
+pub(crate) const fn default_inclusion_window_s() -> u64 {
+    24 * 3_600
+}
+
+/// 0.001 of a chain's coin: what resolving a request costs at usual gas prices, so that a full queue is not free.
+pub(crate) const fn default_request_fee_wei() -> u64 {
+    1_000_000_000_000_000
+}
+
+/// Ten times the first fee.
+pub(crate) const fn default_max_request_fee_wei() -> u64 {
+    10 * default_request_fee_wei()
+}
+
 /// The plan file (TOML).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
-    /// Governance of all contracts. The deployer when not given; another one still has to accept the ownership.
+    /// Governance of all contracts, from the first; the deployer when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<Address>,
+    /// Who may stop new roots, once; nobody when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pauser: Option<Address>,
+    /// How long a pause lasts, at most 7 days.
+    #[serde(default = "default_pause_seconds")]
+    pub(crate) pause_seconds: u64,
     /// Who applies batches.
     pub(crate) sequencers: Vec<Address>,
     /// Seconds without a sequencer's batch after which anyone may apply one.
     pub(crate) liveness_window_s: u64,
+    /// Seconds after which a request must be resolved by the next batch.
+    #[serde(default = "default_inclusion_window_s")]
+    pub(crate) inclusion_window_s: u64,
+    /// What a request costs at first, in wei.
+    #[serde(default = "default_request_fee_wei")]
+    pub(crate) request_fee_wei: u64,
+    /// The most that governance may ever ask for a request, in wei.
+    #[serde(default = "default_max_request_fee_wei")]
+    pub(crate) max_request_fee_wei: u64,
     /// Who attests facts.
     pub(crate) attestors: Vec<Address>,
     /// How many of them must agree; more than half.
@@ -73,6 +111,7 @@ impl Plan {
                 ));
             }
         }
+        self.validate_bounds()?;
         let attestors: BTreeSet<_> = self.attestors.iter().collect();
         if attestors.len() != self.attestors.len() || attestors.contains(&Address::ZERO) {
             return refuse("an attestor is zero or there twice".into());
@@ -88,6 +127,19 @@ impl Plan {
             return refuse("there is no sequencer".into());
         }
         if self.hub.attested { refuse("the hub cannot be attested".into()) } else { Ok(()) }
+    }
+
+    fn validate_bounds(&self) -> Result<(), CliError> {
+        let refuse = |why: String| Err(CliError::Usage(format!("the plan: {why}")));
+        if self.liveness_window_s == 0 || self.inclusion_window_s == 0 {
+            return refuse("a window has no seconds".into());
+        }
+        if self.pause_seconds > MAX_PAUSE_SECONDS {
+            let actual = self.pause_seconds;
+            return refuse(format!("a pause of {actual} s is longer than {MAX_PAUSE_SECONDS} s"));
+        }
+        let (fee, most) = (self.request_fee_wei, self.max_request_fee_wei);
+        if fee > most { refuse(format!("a fee of {fee} wei is above {most} wei")) } else { Ok(()) }
     }
 }
 
@@ -131,5 +183,11 @@ mod tests {
             check("name = \"spoke\"", "name = \"spoke\"\nattested = true\nnullifier_cache = true").is_err()
         );
         assert!(check("[\"0x1111111111111111111111111111111111111111\"]", "[]").is_err());
+        check("threshold = 2", "threshold = 2\npause_seconds = 604800").unwrap();
+        assert!(check("threshold = 2", "threshold = 2\npause_seconds = 604801").is_err());
+        assert!(check("liveness_window_s = 86400", "liveness_window_s = 0").is_err());
+        assert!(check("threshold = 2", "threshold = 2\ninclusion_window_s = 0").is_err());
+        check("threshold = 2", "threshold = 2\nrequest_fee_wei = 10000000000000000").unwrap();
+        assert!(check("threshold = 2", "threshold = 2\nrequest_fee_wei = 10000000000000001").is_err());
     }
 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::commands::service::stop_signal;
-use crate::deploy::plan::{Plan, PlannedChain};
+use crate::deploy::plan::{self, Plan, PlannedChain};
 use crate::deploy::{self, Task};
 use crate::deployment::Deployment;
 use crate::exit::CliError;
@@ -365,8 +365,13 @@ fn plan(nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) -> Result<Plan, Cli
     };
     Ok(Plan {
         owner: None,
+        pauser: None,
+        pause_seconds: plan::default_pause_seconds(),
         sequencers: vec![accounts[1].address()],
         liveness_window_s: LIVENESS_WINDOW_S,
+        inclusion_window_s: plan::default_inclusion_window_s(),
+        request_fee_wei: plan::default_request_fee_wei(),
+        max_request_fee_wei: plan::default_max_request_fee_wei(),
         attestors: accounts[3..3 + ATTESTORS].iter().map(PrivateKeySigner::address).collect(),
         threshold: THRESHOLD,
         attestors_expire_at: now.as_secs() + ATTESTORS_VALID_S,

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::ids::resource_id;
-use hypha_protocol::json::{IssueJson, TransferJson};
+use hypha_protocol::json::{IssueJson, RequestJson, TransferJson, VoidJson};
 use hypha_protocol::operations::{Issue, Operation, Transfer};
 use hypha_protocol::status::{RootStatus, Status};
 use serde::Serialize;
@@ -63,12 +63,14 @@ pub(crate) struct OperationView {
     stages: Vec<StageView>,
 }
 
-/// A transfer or an issue, in the form in which it was handed in.
+/// An operation: a transfer or an issue in the form in which it was handed in, or what resolves a request.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum OperationBody {
     Transfer(TransferJson),
     Issue(IssueJson),
+    Queued(RequestJson),
+    Void(VoidJson),
 }
 
 /// Why an operation was rejected.
@@ -212,6 +214,8 @@ fn view_of(
         operation: match &operation {
             Operation::Transfer(transfer) => OperationBody::Transfer(transfer.into()),
             Operation::Issue(issue) => OperationBody::Issue(issue.into()),
+            Operation::Queued(request) => OperationBody::Queued(request.into()),
+            Operation::Void(void) => OperationBody::Void(void.into()),
         },
     })
 }

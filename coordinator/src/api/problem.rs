@@ -173,6 +173,9 @@ fn code_of_operation(error: &OperationError) -> Code {
         | OperationError::QuantityEncoding { .. }
         | OperationError::ZeroData
         | OperationError::TooManyKeys { .. }
+        | OperationError::OperationOrder { .. }
+        // Requests come by the chains, never by HTTP.
+        | OperationError::Request(_)
         | OperationError::OrderLength { .. }
         | OperationError::OrderIndex { .. } => Code::OperationMalformed,
         OperationError::InputCount { .. } => Code::InputCount,

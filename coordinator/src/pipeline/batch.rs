@@ -92,9 +92,8 @@ fn choose<'state>(
 
 /// Claims keep the operations that wait free of conflicts among each other, so each is judged by the tree alone.
 fn judge(state: &State, entry: &Entry, config: &BatchConfig) -> Verdict {
-    let deadline = entry.operation.deadline();
     let earliest = state.hub_time.saturating_add(config.deadline_margin_s);
-    if deadline < earliest {
+    if let Some(deadline) = entry.operation.deadline().filter(|deadline| *deadline < earliest) {
         return Verdict::Never(OperationError::DeadlinePassed { deadline, timestamp: earliest }.into());
     }
     let created = entry.operation.created();

@@ -261,7 +261,9 @@ async fn unstick(
 fn stuck(state: &State) -> Option<(BatchRecord, bool)> {
     let batch = state.batches.values().find(|batch| batch.state == BatchState::Committed)?;
     let entries = batch.members.iter().filter_map(|number| state.entries.get(number));
-    let expired = entries.into_iter().any(|entry| entry.operation.deadline() < state.hub_time);
+    let expired = entries
+        .into_iter()
+        .any(|entry| entry.operation.deadline().is_some_and(|deadline| deadline < state.hub_time));
     Some((batch.clone(), expired))
 }
 

@@ -6,26 +6,31 @@ use alloy::primitives::{Address, B256, U256};
 use hypha_tree::Touch;
 
 use super::unpack::read_operations;
-use super::{Operation, OperationError, Resource, Transfer, touches_of};
+use super::{Operation, OperationError, Resolution, Resource, Transfer};
 use crate::ids::nullifier_of_id;
 use crate::signing::{SignatureError, recover};
 
-/// What operations are checked against.
+/// What operations are checked against. In a batch only the hub checks deadlines and domains, a spoke has none of either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// EIP-712 domain separator of the hub ([`crate::signing::hub_domain`]).
     pub separator: B256,
-    /// What only the hub checks; a spoke has none.
-    pub hub: Option<HubRules>,
+    /// Time of the block, Unix seconds, where deadlines are checked.
+    pub timestamp: Option<u64>,
+    /// Chain ids of the hub and of every registered spoke, where domains are checked.
+    pub domains: Option<BTreeSet<u64>>,
 }
 
-/// What only the hub checks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubRules {
-    /// Time of the block, Unix seconds.
-    pub timestamp: u64,
-    /// Chain ids of the hub and of every registered spoke.
-    pub domains: BTreeSet<u64>,
+impl Rules {
+    /// What the hub checks a batch against.
+    pub fn hub(separator: B256, timestamp: u64, domains: BTreeSet<u64>) -> Self {
+        Self { separator, timestamp: Some(timestamp), domains: Some(domains) }
+    }
+
+    /// What a spoke checks a batch against.
+    pub fn spoke(separator: B256) -> Self {
+        Self { separator, timestamp: None, domains: None }
+    }
 }
 
 /// Operations that passed steps 1 to 3 of the README: well formed, balanced and signed. Whether the tree allows them is
@@ -37,6 +42,7 @@ pub struct Checked {
     touches: Vec<Touch>,
     created: Vec<Resource>,
     nullifiers: Vec<B256>,
+    resolutions: Vec<Resolution>,
 }
 
 impl Checked {
@@ -65,6 +71,11 @@ impl Checked {
         &self.nullifiers
     }
 
+    /// How they resolve requests, in order.
+    pub fn resolutions(&self) -> &[Resolution] {
+        &self.resolutions
+    }
+
     /// The operations themselves.
     pub fn into_operations(self) -> Vec<Operation> {
         self.operations
@@ -77,14 +88,16 @@ impl Checked {
             touches: Vec::new(),
             created: Vec::new(),
             nullifiers: Vec::new(),
+            resolutions: Vec::new(),
             operations: Vec::new(),
         };
         for operation in &operations {
-            let id = operation.id();
             let input_ids = operation.input_ids();
+            let id = operation.id_of(&input_ids);
             let created = operation.created_by(id);
             checked.ids.push(id);
-            checked.touches.extend(touches_of(operation.inputs(), &input_ids, &created));
+            checked.touches.extend(operation.touches_of(&input_ids, &created));
+            checked.resolutions.extend(operation.resolution());
             checked.created.extend(created);
             checked.nullifiers.extend(input_ids.into_iter().map(nullifier_of_id));
         }

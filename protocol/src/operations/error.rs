@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolError;
 
+use super::RequestError;
 use crate::contracts::IOperationErrors as abi;
 
 /// Why packed operations, or the order of their keys, are refused. Every verifier gives the same one for the same bytes.
@@ -33,19 +34,19 @@ pub enum OperationError {
         /// The tag.
         tag: u8,
     },
-    /// A transfer has 1 to 16 inputs.
-    #[error("a transfer has 1 to 16 inputs, not {actual}")]
+    /// A transfer has 1 to 16 inputs, a queued one 1 to 4.
+    #[error("a transfer has 1 to 16 inputs, a queued one 1 to 4, not {actual}")]
     InputCount {
         /// Inputs given.
         actual: usize,
     },
-    /// A transfer has 1 to 16 outputs.
-    #[error("a transfer has 1 to 16 outputs, not {actual}")]
+    /// A transfer has 1 to 16 outputs, a queued one 1 to 4.
+    #[error("a transfer has 1 to 16 outputs, a queued one 1 to 4, not {actual}")]
     OutputCount {
         /// Outputs given.
         actual: usize,
     },
-    /// One signature for each distinct owner among the inputs.
+    /// One signature for each distinct owner among the inputs whom nobody else speaks for.
     #[error("{expected} distinct owners must sign, there are {actual} signatures")]
     SignatureCount {
         /// Distinct owners.
@@ -154,11 +155,23 @@ pub enum OperationError {
         /// The position.
         actual: usize,
     },
+    /// First all voids, then what is queued, then the others.
+    #[error("operation {position} stands after one that it must stand before")]
+    OperationOrder {
+        /// Its position, from 0.
+        position: usize,
+    },
+    /// A request, or what is said of one.
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }
 
 impl OperationError {
     /// The name of the error, the same in every language.
     pub fn reason(&self) -> &'static str {
+        if let Self::Request(RequestError::KeyRepeated { .. }) = self {
+            return "KeyRepeated"; // an error of proofs, not of operations
+        }
         let data = self.abi_encode();
         data.first_chunk()
             .and_then(|selector| abi::IOperationErrorsErrors::name_by_selector(*selector))
@@ -219,74 +232,10 @@ impl OperationError {
             Self::OrderIndex { expected, actual } => {
                 abi::OrderIndex { expected: U256::from(expected), actual: U256::from(actual) }.abi_encode()
             }
-        }
-    }
-}
-
-/// Why an operation has no packed form.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PackError {
-    /// The number of operations does not fit in its two bytes, or is zero.
-    #[error("1 to 65535 operations can be packed, not {actual}")]
-    OperationCount {
-        /// Operations given.
-        actual: usize,
-    },
-    /// A transfer has 1 to 16 inputs.
-    #[error("a transfer has 1 to 16 inputs, not {actual}")]
-    InputCount {
-        /// Inputs given.
-        actual: usize,
-    },
-    /// A transfer has 1 to 16 outputs.
-    #[error("a transfer has 1 to 16 outputs, not {actual}")]
-    OutputCount {
-        /// Outputs given.
-        actual: usize,
-    },
-    /// The number of signatures does not fit in its byte.
-    #[error("at most 255 signatures can be packed, not {actual}")]
-    SignatureCount {
-        /// Signatures given.
-        actual: usize,
-    },
-    /// A signature has 65 bytes.
-    #[error("a signature has 65 bytes, this one {actual}")]
-    SignatureLength {
-        /// Bytes given.
-        actual: usize,
-    },
-    /// A domain id does not fit in 64 bits.
-    #[error("the domain id {domain_id} is above 2^64 - 1")]
-    DomainTooLarge {
-        /// The domain id.
-        domain_id: U256,
-    },
-    /// A quantity is zero, which has no packed form.
-    #[error("a quantity is zero")]
-    ZeroQuantity,
-    /// The kind of an issued resource follows from issuer and label and is not packed: it is another.
-    #[error("the issued resource is of kind {actual}, its issuer and label give {expected}")]
-    KindMismatch {
-        /// The kind that issuer and label give.
-        expected: B256,
-        /// The kind of the resource.
-        actual: B256,
-    },
-}
-
-impl PackError {
-    /// The name of the error.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::OperationCount { .. } => "OperationCount",
-            Self::InputCount { .. } => "InputCount",
-            Self::OutputCount { .. } => "OutputCount",
-            Self::SignatureCount { .. } => "SignatureCount",
-            Self::SignatureLength { .. } => "SignatureLength",
-            Self::DomainTooLarge { .. } => "DomainTooLarge",
-            Self::ZeroQuantity => "ZeroQuantity",
-            Self::KindMismatch { .. } => "KindMismatch",
+            Self::OperationOrder { position } => {
+                abi::OperationOrder { position: U256::from(position) }.abi_encode()
+            }
+            Self::Request(ref error) => error.abi_encode(),
         }
     }
 }

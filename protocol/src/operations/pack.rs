@@ -3,8 +3,8 @@
 use alloy::primitives::{B256, U256};
 
 use super::{
-    DATA_FLAG, Issue, MAX_INPUTS, MAX_OUTPUTS, Operation, Output, PackError, Resource, TAG_ISSUE,
-    TAG_TRANSFER, Transfer,
+    Content, DATA_FLAG, Issue, MAX_INPUTS, MAX_OUTPUTS, MAX_REQUEST_NOTES, Operation, Output, PackError,
+    Request, RequestedIssue, Resource, TAG_ISSUE, TAG_TRANSFER, TAG_VOID, Transfer, Void,
 };
 use crate::ids::kind_of;
 use crate::signing::SIGNATURE_LENGTH;
@@ -35,24 +35,70 @@ pub fn packed_length(operation: &Operation) -> Result<usize, PackError> {
     Ok(bytes.len())
 }
 
-fn write_operation(bytes: &mut Vec<u8>, operation: &Operation) -> Result<(), PackError> {
-    match operation {
-        Operation::Transfer(transfer) => write_transfer(bytes, transfer),
-        Operation::Issue(issue) => write_issue(bytes, issue),
+/// The packed form of a request's content.
+pub(super) fn encode_content(content: &Content) -> Result<Vec<u8>, PackError> {
+    let mut bytes = Vec::new();
+    match content {
+        Content::Transfer(transfer) => {
+            write_transfer(&mut bytes, transfer, MAX_REQUEST_NOTES, MAX_REQUEST_NOTES)?;
+        }
+        Content::Issue(issue) => write_requested_issue(&mut bytes, issue)?,
     }
+    Ok(bytes)
 }
 
-fn write_transfer(bytes: &mut Vec<u8>, transfer: &Transfer) -> Result<(), PackError> {
+fn write_operation(bytes: &mut Vec<u8>, operation: &Operation) -> Result<(), PackError> {
+    match operation {
+        Operation::Void(void) => write_void(bytes, void),
+        Operation::Queued(request) => {
+            bytes.push(request.request_type() as u8);
+            write_head(bytes, request);
+            bytes.extend_from_slice(request.packed_content());
+        }
+        Operation::Transfer(transfer) => {
+            bytes.push(TAG_TRANSFER);
+            write_transfer(bytes, transfer, MAX_INPUTS, MAX_OUTPUTS)?;
+        }
+        Operation::Issue(issue) => write_issue(bytes, issue)?,
+    }
+    Ok(())
+}
+
+fn write_head(bytes: &mut Vec<u8>, request: &Request) {
+    bytes.extend_from_slice(&request.chain_id().to_be_bytes());
+    bytes.extend_from_slice(&request.number().to_be_bytes());
+    bytes.extend_from_slice(request.sender().as_slice());
+}
+
+fn write_void(bytes: &mut Vec<u8>, void: &Void) {
+    let request = void.request();
+    let content = request.packed_content();
+    let length =
+        u16::try_from(content.len()).expect("four notes each way and 255 signatures are less than 64 KiB");
+    bytes.push(TAG_VOID);
+    write_head(bytes, request);
+    bytes.push(request.request_type() as u8);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(content);
+    bytes.extend_from_slice(&[void.reason() as u8, void.position()]);
+}
+
+fn write_transfer(
+    bytes: &mut Vec<u8>,
+    transfer: &Transfer,
+    most_inputs: usize,
+    most_outputs: usize,
+) -> Result<(), PackError> {
     let Transfer { inputs, outputs, deadline, signatures } = transfer;
-    let input_count = one_byte(inputs.len(), MAX_INPUTS)
+    let input_count = one_byte(inputs.len(), most_inputs)
         .filter(|count| *count > 0)
         .ok_or(PackError::InputCount { actual: inputs.len() })?;
-    let output_count = one_byte(outputs.len(), MAX_OUTPUTS)
+    let output_count = one_byte(outputs.len(), most_outputs)
         .filter(|count| *count > 0)
         .ok_or(PackError::OutputCount { actual: outputs.len() })?;
     let signature_count = one_byte(signatures.len(), usize::from(u8::MAX))
         .ok_or(PackError::SignatureCount { actual: signatures.len() })?;
-    bytes.extend_from_slice(&[TAG_TRANSFER, input_count, output_count, signature_count]);
+    bytes.extend_from_slice(&[input_count, output_count, signature_count]);
     bytes.extend_from_slice(&deadline.to_be_bytes());
     for input in inputs {
         let Resource { domainId, owner, kind, quantity, data, salt } = input;
@@ -87,6 +133,15 @@ fn write_issue(bytes: &mut Vec<u8>, issue: &Issue) -> Result<(), PackError> {
     write_amount(bytes, resource.quantity, resource.data)?;
     bytes.extend_from_slice(resource.salt.as_slice());
     write_signature(bytes, signature)
+}
+
+fn write_requested_issue(bytes: &mut Vec<u8>, issue: &RequestedIssue) -> Result<(), PackError> {
+    bytes.extend_from_slice(issue.label.as_slice());
+    bytes.extend_from_slice(&issue.domain_id.to_be_bytes());
+    bytes.extend_from_slice(issue.owner.as_slice());
+    write_amount(bytes, issue.quantity, issue.data)?;
+    bytes.extend_from_slice(issue.salt.as_slice());
+    Ok(())
 }
 
 fn one_byte(count: usize, maximum: usize) -> Option<u8> {

@@ -1,14 +1,20 @@
 //! Packed bytes in, typed operations out. Fields are checked as they are read, from left to right.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, B256, Bytes, U256};
 
 use super::check::{check_balance, check_signature, check_signature_count};
+use super::request::Head;
 use super::{
-    DATA_FLAG, HubRules, Issue, LENGTH_MASK, MAX_INPUTS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS, Operation,
-    OperationError, Output, Resource, Rules, TAG_ISSUE, TAG_TRANSFER, Transfer,
+    Content, DATA_FLAG, Issue, LENGTH_MASK, MAX_INPUTS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS, MAX_REQUEST_NOTES,
+    Operation, OperationError, Output, Request, RequestError, RequestType, RequestedIssue, Resource, Rules,
+    TAG_ISSUE, TAG_QUEUED_ISSUE, TAG_QUEUED_TRANSFER, TAG_TRANSFER, TAG_VOID, Transfer, Void, VoidReason,
 };
-use crate::ids::kind_of;
-use crate::signing::{SIGNATURE_LENGTH, digest, distinct_owners, issue_hash, transfer_hash};
+use crate::ids::{kind_of, resource_id, resource_key};
+use crate::signing::{
+    SIGNATURE_LENGTH, digest, distinct_owners, issue_hash, owners_beside_sender, transfer_hash,
+};
 
 /// The operations that these bytes pack, unchecked: balances, signatures and what only the hub checks are not looked at.
 /// The bytes are the only ones that pack them.
@@ -19,24 +25,84 @@ pub fn decode_operations(bytes: &[u8]) -> Result<Vec<Operation>, OperationError>
     read_operations(bytes, None)
 }
 
+/// The request whose content these bytes pack, unchecked as in [`decode_operations`].
+///
+/// # Errors
+/// What is wrong with the bytes alone.
+pub fn decode_request(
+    chain_id: u64,
+    number: u64,
+    sender: Address,
+    request_type: u8,
+    content: &[u8],
+) -> Result<Request, OperationError> {
+    read_request(Head { chain_id, number, sender }, request_type, content, None)
+}
+
+/// Checks a request as a queue does that takes it in. A chain checks its own requests with the time, the hub also with the
+/// domains; a spoke's request is checked with neither when the hub takes it in, lest it hold up those behind it.
+///
+/// # Errors
+/// The reason, the same as that of every other verifier.
+pub fn check_request(
+    chain_id: u64,
+    number: u64,
+    sender: Address,
+    request_type: u8,
+    content: &[u8],
+    rules: &Rules,
+) -> Result<Request, OperationError> {
+    let request = read_request(Head { chain_id, number, sender }, request_type, content, Some(rules))?;
+    check_distinct(request.inputs())?;
+    Ok(request)
+}
+
+fn check_distinct(inputs: &[Resource]) -> Result<(), OperationError> {
+    let repeated = inputs.iter().enumerate().find(|(position, input)| inputs[..*position].contains(input));
+    repeated.map_or(Ok(()), |(_, input)| {
+        let key = resource_key(input.domainId, resource_id(input));
+        Err(RequestError::KeyRepeated { key }.into())
+    })
+}
+
+fn read_request(
+    head: Head,
+    request_type: u8,
+    content: &[u8],
+    rules: Option<&Rules>,
+) -> Result<Request, OperationError> {
+    let request_type = RequestType::try_from(request_type)?;
+    let mut reader = Reader { bytes: content, position: 0 };
+    let request = reader.request(head, request_type, &Terms::of(rules))?;
+    if reader.position == content.len() {
+        Ok(request)
+    } else {
+        Err(RequestError::RequestLength { expected: content.len(), actual: reader.position }.into())
+    }
+}
+
 /// Steps 1 to 3 of the README; those that need signatures, balances, time or chains only with `rules`.
 pub(super) fn read_operations(bytes: &[u8], rules: Option<&Rules>) -> Result<Vec<Operation>, OperationError> {
     if bytes.len() > MAX_OPERATIONS_BYTES {
         return Err(OperationError::OperationsTooLong { maximum: MAX_OPERATIONS_BYTES, actual: bytes.len() });
     }
-    let mut reader = Reader { bytes, position: 0, hub: rules.and_then(|rules| rules.hub.as_ref()) };
+    let mut reader = Reader { bytes, position: 0 };
     let count = u16::from_be_bytes(reader.take()?);
     if count == 0 {
         return Err(OperationError::NoOperations);
     }
+    let terms = Terms::of(rules);
     // Not reserved by `count`, which the sender chose: bytes bound what is really there.
     let mut operations = Vec::new();
-    for _ in 0..count {
-        operations.push(match reader.byte()? {
-            TAG_TRANSFER => Operation::Transfer(reader.transfer(rules)?),
-            TAG_ISSUE => Operation::Issue(reader.issue(rules)?),
-            tag => return Err(OperationError::UnknownOperation { tag }),
-        });
+    let mut last = Place::Void;
+    for position in 0..usize::from(count) {
+        let tag = reader.byte()?;
+        let place = Place::of(tag)?;
+        if place < last {
+            return Err(OperationError::OperationOrder { position });
+        }
+        last = place;
+        operations.push(reader.operation(tag, &terms)?);
     }
     if reader.position != bytes.len() {
         return Err(OperationError::OperationsLength { expected: reader.position, actual: bytes.len() });
@@ -44,62 +110,194 @@ pub(super) fn read_operations(bytes: &[u8], rules: Option<&Rules>) -> Result<Vec
     Ok(operations)
 }
 
+/// Where operations stand in a batch. Voids come first, so that no batch can make a request possible and declare it void.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Void,
+    Queued,
+    Other,
+}
+
+impl Place {
+    fn of(tag: u8) -> Result<Self, OperationError> {
+        match tag {
+            TAG_VOID => Ok(Self::Void),
+            TAG_QUEUED_TRANSFER | TAG_QUEUED_ISSUE => Ok(Self::Queued),
+            TAG_TRANSFER | TAG_ISSUE => Ok(Self::Other),
+            tag => Err(OperationError::UnknownOperation { tag }),
+        }
+    }
+}
+
+/// What one operation is checked against.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    most_inputs: usize,
+    most_outputs: usize,
+    /// Time that its deadline is compared with.
+    timestamp: Option<u64>,
+    /// Chains for which notes may be created.
+    domains: Option<&'a BTreeSet<u64>>,
+    /// Who needs no signature for its own notes on one chain: the sender of a request.
+    request: Option<Head>,
+    /// The hub's; without it, balances and signatures are not looked at.
+    separator: Option<B256>,
+}
+
+impl<'a> Terms<'a> {
+    /// Those of a transfer or issue that is not queued.
+    fn of(rules: Option<&'a Rules>) -> Self {
+        Self {
+            most_inputs: MAX_INPUTS,
+            most_outputs: MAX_OUTPUTS,
+            timestamp: rules.and_then(|rules| rules.timestamp),
+            domains: rules.and_then(|rules| rules.domains.as_ref()),
+            request: None,
+            separator: rules.map(|rules| rules.separator),
+        }
+    }
+
+    fn of_request(self, head: Head) -> Self {
+        Self { most_inputs: MAX_REQUEST_NOTES, most_outputs: MAX_REQUEST_NOTES, request: Some(head), ..self }
+    }
+
+    fn check_deadline(&self, deadline: u64) -> Result<u64, OperationError> {
+        match self.timestamp {
+            Some(timestamp) if timestamp > deadline => {
+                Err(OperationError::DeadlinePassed { deadline, timestamp })
+            }
+            _ => Ok(deadline),
+        }
+    }
+
+    fn check_domain(&self, domain_id: u64) -> Result<u64, OperationError> {
+        match self.domains {
+            Some(domains) if !domains.contains(&domain_id) => {
+                Err(OperationError::UnknownDomain { domain_id })
+            }
+            _ => Ok(domain_id),
+        }
+    }
+
+    fn signers(&self, transfer: &Transfer) -> Vec<Address> {
+        match self.request {
+            Some(head) => owners_beside_sender(&transfer.inputs, head.chain_id, head.sender),
+            None => distinct_owners(&transfer.inputs),
+        }
+    }
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
-    hub: Option<&'a HubRules>,
 }
 
 impl Reader<'_> {
-    fn transfer(&mut self, rules: Option<&Rules>) -> Result<Transfer, OperationError> {
+    fn operation(&mut self, tag: u8, terms: &Terms<'_>) -> Result<Operation, OperationError> {
+        Ok(match tag {
+            TAG_TRANSFER => Operation::Transfer(self.transfer(terms)?),
+            TAG_ISSUE => Operation::Issue(self.issue(terms)?),
+            TAG_VOID => Operation::Void(self.void(terms)?),
+            queued => {
+                let head = self.head()?;
+                let terms = Terms { timestamp: None, ..*terms };
+                Operation::Queued(self.request(head, RequestType::try_from(queued)?, &terms)?)
+            }
+        })
+    }
+
+    fn head(&mut self) -> Result<Head, OperationError> {
+        let chain_id = self.domain()?;
+        let number = u64::from_be_bytes(self.take()?);
+        if number == 0 {
+            return Err(RequestError::ZeroNumber.into());
+        }
+        let sender = self.address(RequestError::ZeroSender.into())?;
+        Ok(Head { chain_id, number, sender })
+    }
+
+    fn void(&mut self, terms: &Terms<'_>) -> Result<Void, OperationError> {
+        let head = self.head()?;
+        let request_type = RequestType::try_from(self.byte()?)?;
+        let length = usize::from(u16::from_be_bytes(self.take()?));
+        // Its deadline has counted when it was queued; whether its domains are known is for the reason to say.
+        let request =
+            self.request(head, request_type, &Terms { timestamp: None, domains: None, ..*terms })?;
+        let read = request.packed_content().len();
+        if read != length {
+            return Err(RequestError::RequestLength { expected: length, actual: read }.into());
+        }
+        let reason = VoidReason::try_from(self.byte()?)?;
+        let void = Void::new(request, reason, self.byte()?)?;
+        match (void.unknown_domain(), terms.domains) {
+            (Some(domain_id), Some(domains)) if domains.contains(&domain_id) => {
+                Err(RequestError::KnownDomain { domain_id }.into())
+            }
+            _ => Ok(void),
+        }
+    }
+
+    /// The content of a request; its head is read.
+    fn request(
+        &mut self,
+        head: Head,
+        request_type: RequestType,
+        terms: &Terms<'_>,
+    ) -> Result<Request, OperationError> {
+        let (terms, start) = (terms.of_request(head), self.position);
+        let content = match request_type {
+            RequestType::Transfer => Content::Transfer(self.transfer(&terms)?),
+            RequestType::Issue => Content::Issue(self.requested_issue(&terms)?),
+        };
+        Ok(Request::read(head, content, &self.bytes[start..self.position]))
+    }
+
+    fn transfer(&mut self, terms: &Terms<'_>) -> Result<Transfer, OperationError> {
         let input_count = usize::from(self.byte()?);
-        if input_count == 0 || input_count > MAX_INPUTS {
+        if input_count == 0 || input_count > terms.most_inputs {
             return Err(OperationError::InputCount { actual: input_count });
         }
         let output_count = usize::from(self.byte()?);
-        if output_count == 0 || output_count > MAX_OUTPUTS {
+        if output_count == 0 || output_count > terms.most_outputs {
             return Err(OperationError::OutputCount { actual: output_count });
         }
         let signature_count = usize::from(self.byte()?);
-        let deadline = self.deadline()?;
+        let deadline = self.deadline(terms)?;
         let inputs = (0..input_count).map(|_| self.input()).collect::<Result<Vec<_>, _>>()?;
-        let outputs = (0..output_count).map(|_| self.output()).collect::<Result<Vec<_>, _>>()?;
+        let outputs = (0..output_count).map(|_| self.output(terms)).collect::<Result<Vec<_>, _>>()?;
         let mut transfer = Transfer { inputs, outputs, deadline, signatures: Vec::new() };
-        match rules {
-            None => {
-                for _ in 0..signature_count {
-                    transfer.signatures.push(self.signature()?);
-                }
-            }
-            Some(rules) => self.checked_signatures(&mut transfer, signature_count, rules)?,
-        }
+        self.signatures(&mut transfer, signature_count, terms)?;
         Ok(transfer)
     }
 
-    /// Judges a transfer whose notes are read, then reads and judges its signatures.
-    fn checked_signatures(
+    /// Judges a transfer whose notes are read, then reads and judges its signatures; without a separator it only reads them.
+    fn signatures(
         &mut self,
         transfer: &mut Transfer,
         count: usize,
-        rules: &Rules,
+        terms: &Terms<'_>,
     ) -> Result<(), OperationError> {
+        let Some(separator) = terms.separator else {
+            transfer.signatures = (0..count).map(|_| self.signature()).collect::<Result<_, _>>()?;
+            return Ok(());
+        };
         check_balance(transfer)?;
-        let owners = distinct_owners(&transfer.inputs);
-        check_signature_count(owners.len(), count)?;
-        let digest = digest(rules.separator, transfer_hash(transfer));
-        for owner in owners {
+        let signers = terms.signers(transfer);
+        check_signature_count(signers.len(), count)?;
+        let digest = digest(separator, transfer_hash(transfer));
+        for signer in signers {
             let signature = self.signature()?;
-            check_signature(owner, digest, &signature)?;
+            check_signature(signer, digest, &signature)?;
             transfer.signatures.push(signature);
         }
         Ok(())
     }
 
-    fn issue(&mut self, rules: Option<&Rules>) -> Result<Issue, OperationError> {
+    fn issue(&mut self, terms: &Terms<'_>) -> Result<Issue, OperationError> {
         let issuer = self.address(OperationError::ZeroIssuer)?;
         let label = self.word(OperationError::ZeroLabel)?;
-        let deadline = self.deadline()?;
-        let domain_id = self.created_domain()?;
+        let deadline = self.deadline(terms)?;
+        let domain_id = self.created_domain(terms)?;
         let owner = self.address(OperationError::ZeroOwner)?;
         let (quantity, data) = self.amount()?;
         let salt = self.word(OperationError::ZeroSalt)?;
@@ -107,10 +305,36 @@ impl Reader<'_> {
         let resource = Resource { domainId: U256::from(domain_id), owner, kind, quantity, data, salt };
         let signature = self.signature()?;
         let issue = Issue { resource, issuer, label, deadline, signature };
-        if let Some(rules) = rules {
-            check_signature(issuer, digest(rules.separator, issue_hash(&issue)), &issue.signature)?;
+        if let Some(separator) = terms.separator {
+            check_signature(issuer, digest(separator, issue_hash(&issue)), &issue.signature)?;
         }
         Ok(issue)
+    }
+
+    fn requested_issue(&mut self, terms: &Terms<'_>) -> Result<RequestedIssue, OperationError> {
+        let label = self.word(OperationError::ZeroLabel)?;
+        let domain_id = self.created_domain(terms)?;
+        let owner = self.address(OperationError::ZeroOwner)?;
+        let (quantity, data) = self.amount()?;
+        let salt = self.word(OperationError::ZeroSalt)?;
+        Ok(RequestedIssue { label, domain_id, owner, quantity, data, salt })
+    }
+
+    fn output(&mut self, terms: &Terms<'_>) -> Result<Output, OperationError> {
+        let domain_id = self.created_domain(terms)?;
+        let owner = self.address(OperationError::ZeroOwner)?;
+        let kind = self.word(OperationError::ZeroKind)?;
+        let (quantity, data) = self.amount()?;
+        Ok(Output { domainId: U256::from(domain_id), owner, kind, quantity, data })
+    }
+
+    fn deadline(&mut self, terms: &Terms<'_>) -> Result<u64, OperationError> {
+        terms.check_deadline(u64::from_be_bytes(self.take()?))
+    }
+
+    /// The domain of a note that comes into being: the hub takes only chains that it knows.
+    fn created_domain(&mut self, terms: &Terms<'_>) -> Result<u64, OperationError> {
+        terms.check_domain(self.domain()?)
     }
 
     fn input(&mut self) -> Result<Resource, OperationError> {
@@ -122,39 +346,10 @@ impl Reader<'_> {
         Ok(Resource { domainId: U256::from(domain_id), owner, kind, quantity, data, salt })
     }
 
-    fn output(&mut self) -> Result<Output, OperationError> {
-        let domain_id = self.created_domain()?;
-        let owner = self.address(OperationError::ZeroOwner)?;
-        let kind = self.word(OperationError::ZeroKind)?;
-        let (quantity, data) = self.amount()?;
-        Ok(Output { domainId: U256::from(domain_id), owner, kind, quantity, data })
-    }
-
-    fn deadline(&mut self) -> Result<u64, OperationError> {
-        let deadline = u64::from_be_bytes(self.take()?);
-        match self.hub {
-            Some(hub) if hub.timestamp > deadline => {
-                Err(OperationError::DeadlinePassed { deadline, timestamp: hub.timestamp })
-            }
-            _ => Ok(deadline),
-        }
-    }
-
     fn domain(&mut self) -> Result<u64, OperationError> {
         match u64::from_be_bytes(self.take()?) {
             0 => Err(OperationError::ZeroDomain),
             domain_id => Ok(domain_id),
-        }
-    }
-
-    /// The domain of a note that comes into being: the hub takes only chains that it knows.
-    fn created_domain(&mut self) -> Result<u64, OperationError> {
-        let domain_id = self.domain()?;
-        match self.hub {
-            Some(hub) if !hub.domains.contains(&domain_id) => {
-                Err(OperationError::UnknownDomain { domain_id })
-            }
-            _ => Ok(domain_id),
         }
     }
 

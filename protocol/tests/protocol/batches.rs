@@ -9,6 +9,7 @@ use hypha_protocol::tree::{Root, Tree};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
+use crate::queue;
 
 /// The batches of the sequence, each with its name.
 fn story() -> Vec<(&'static str, Vec<Operation>)> {
@@ -85,7 +86,7 @@ pub(crate) fn honest_vectors() -> Vec<Value> {
     vectors
 }
 
-struct Case {
+pub(crate) struct Case {
     name: &'static str,
     root: Root,
     new_root: Root,
@@ -100,7 +101,7 @@ fn tree_after(count: usize) -> Tree {
 }
 
 /// A batch on `tree` whose witness is as honest as it can be and which names the root that its touches would give.
-fn case(name: &'static str, tree: &Tree, operations: &[Operation], reason: &'static str) -> Case {
+pub(crate) fn case(name: &'static str, tree: &Tree, operations: &[Operation], reason: &'static str) -> Case {
     let bytes = pack(operations);
     let touches: Vec<_> = operations.iter().flat_map(Operation::touches).collect();
     let witness = build_witness(tree, &touches);
@@ -112,6 +113,7 @@ fn refused() -> Vec<Case> {
     let mut cases = against_the_tree();
     cases.extend(of_the_witness());
     cases.extend(of_roots_and_operations());
+    cases.extend(queue::refused());
     cases
 }
 

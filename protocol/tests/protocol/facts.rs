@@ -3,8 +3,8 @@
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use alloy::sol_types::SolValue;
 use hypha_protocol::fact::{
-    Attestation, Conflict, Fact, FactName, Signed, encode_conflict_proof, encode_fact_proof, facts_domain,
-    ordered_signatures,
+    Attestation, Conflict, Fact, FactName, Signed, accepted_value, applied_value, encode_conflict_proof,
+    encode_fact_proof, facts_domain, ordered_signatures,
 };
 use hypha_protocol::signing::sign_digest;
 use hypha_protocol::tree::Root;
@@ -28,17 +28,26 @@ fn batch_chain() -> B256 {
 
 fn attestation(name: FactName, src_chain: u64) -> Attestation {
     Attestation {
-        fact: Fact {
-            src_chain,
-            emitter: HUB,
-            key: name.key(),
-            value: name.value(Root::from(root().0), batch_chain()),
-        },
+        fact: Fact { src_chain, emitter: HUB, key: name.key(), value: value_of(name) },
         block_number: 77,
         block_hash: keccak256("a block"),
         block_time: NOW,
         set_id: SET,
     }
+}
+
+/// What is asserted under each name in these vectors.
+fn value_of(name: FactName) -> B256 {
+    let root = Root::from(root().0);
+    match name {
+        FactName::RootAccepted { .. } => accepted_value(root, batch_chain()),
+        FactName::RootApplied { .. } => applied_value(root),
+        FactName::RequestQueued { .. } => request_hash(),
+    }
+}
+
+fn request_hash() -> B256 {
+    keccak256("a request")
 }
 
 fn conflict() -> Conflict {
@@ -68,6 +77,7 @@ pub(crate) fn vectors() -> Value {
         ("root accepted at 5", FactName::RootAccepted { index: 5 }, HUB_CHAIN),
         ("root applied at 5", FactName::RootApplied { index: 5 }, SPOKE_CHAIN),
         ("root accepted at the last index", FactName::RootAccepted { index: u64::MAX }, HUB_CHAIN),
+        ("request 5 queued", FactName::RequestQueued { number: 5 }, SPOKE_CHAIN),
     ];
     json!({
         "verifier": verifier(),
@@ -84,9 +94,13 @@ pub(crate) fn vectors() -> Value {
 fn attestation_vector(name: &str, fact: FactName, src_chain: u64) -> Value {
     let attestation = attestation(fact, src_chain);
     let digest = attestation.digest(SPOKE_CHAIN, verifier());
+    // A root has an index, a request a number.
+    let (FactName::RootAccepted { index }
+    | FactName::RootApplied { index }
+    | FactName::RequestQueued { number: index }) = fact;
     json!({
         "name": name,
-        "index": fact.index().to_string(),
+        "index": index.to_string(),
         "root": root(),
         "batchChain": batch_chain(),
         "srcChain": src_chain,
@@ -125,8 +139,10 @@ fn keys_and_values_are_those_of_the_readme() {
     let applied = FactName::RootApplied { index: 0x0102 };
     assert_eq!(applied.key(), keccak256(b"hypha:applied\0\0\0\0\0\0\x01\x02"));
     let tree_root = Root::from(root().0);
-    assert_eq!(accepted.value(tree_root, batch_chain()), keccak256([root().0, batch_chain().0].concat()));
-    assert_eq!(applied.value(tree_root, batch_chain()), keccak256(root()));
+    assert_eq!(accepted_value(tree_root, batch_chain()), keccak256([root().0, batch_chain().0].concat()));
+    assert_eq!(applied_value(tree_root), keccak256(root()));
+    let queued = FactName::RequestQueued { number: 0x0102 };
+    assert_eq!(queued.key(), keccak256(b"hypha:request\0\0\0\0\0\0\x01\x02"));
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::{Address, B256, U256, address, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use hypha_protocol::ids::{kind_of, output_resource};
-use hypha_protocol::operations::{
-    HubRules, Issue, Operation, Output, Resource, Rules, Transfer, encode_operations,
-};
+use hypha_protocol::operations::{Issue, Operation, Output, Resource, Rules, Transfer, encode_operations};
 use hypha_protocol::signing::{hub_domain, sign_issue, sign_transfer, transfer_hash};
 
 pub(crate) const HUB_CHAIN: u64 = 31337;
@@ -45,11 +43,11 @@ pub(crate) fn domains() -> BTreeSet<u64> {
 }
 
 pub(crate) fn spoke_rules() -> Rules {
-    Rules { separator: separator(), hub: None }
+    Rules::spoke(separator())
 }
 
 pub(crate) fn hub_rules() -> Rules {
-    Rules { separator: separator(), hub: Some(HubRules { timestamp: NOW, domains: domains() }) }
+    Rules::hub(separator(), NOW, domains())
 }
 
 /// A word that spells `text`, padded with zeros.

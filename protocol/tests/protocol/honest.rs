@@ -7,6 +7,7 @@ use hypha_protocol::tree::ValueHash;
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
+use crate::requests;
 
 /// Operations that the hub takes at [`NOW`], each with its name.
 pub(crate) fn cases() -> Vec<(&'static str, Vec<Operation>)> {
@@ -14,7 +15,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<Operation>)> {
     let largest = Resource { quantity: U256::MAX, ..alices_gold() };
     let many = (0..16).map(|number| note("gold", HUB_CHAIN, alice().address(), 1, 100 + number)).collect();
     let sixteen = vec![output(gold(), OTHER_SPOKE_CHAIN, bob().address(), 1); 16];
-    vec![
+    let mut cases = vec![
         ("one issue", vec![Operation::Issue(issue("gold", alices_gold()))]),
         ("an issue with data", vec![Operation::Issue(issue("gold", with_data))]),
         ("an issue of the largest quantity", vec![Operation::Issue(issue("gold", largest))]),
@@ -48,7 +49,9 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<Operation>)> {
                 Operation::Issue(issue("gold", note("gold", OTHER_SPOKE_CHAIN, bob().address(), 7, 3))),
             ],
         ),
-    ]
+    ];
+    cases.extend(requests::operations());
+    cases
 }
 
 pub(crate) fn vectors() -> Vec<Value> {

@@ -8,6 +8,7 @@ use hypha_protocol::signing::{hub_domain, sign_transfer};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
+use crate::refused_requests;
 
 /// Where the fields of [`plain_transfer`] stand in its packed form: name, begin, end.
 const TRANSFER_FIELDS: [(&str, usize, usize); 17] = [
@@ -47,15 +48,16 @@ const ISSUE_FIELDS: [(&str, usize, usize); 11] = [
 
 const CURVE_ORDER: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
 
-struct Case {
-    name: String,
-    bytes: Vec<u8>,
-    reason: &'static str,
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reason: &'static str,
     /// Whether a spoke, which has no clock and knows no other chains, accepts it.
-    only_hub: bool,
+    pub(crate) only_hub: bool,
 }
 
-fn case(name: impl Into<String>, bytes: Vec<u8>, reason: &'static str) -> Case {
+pub(crate) fn case(name: impl Into<String>, bytes: Vec<u8>, reason: &'static str) -> Case {
     Case { name: name.into(), bytes, reason, only_hub: false }
 }
 
@@ -76,13 +78,13 @@ fn packed(transfer: Transfer) -> Vec<u8> {
 }
 
 /// `bytes` with those from `position` on replaced.
-fn patched(mut bytes: Vec<u8>, position: usize, patch: &[u8]) -> Vec<u8> {
+pub(crate) fn patched(mut bytes: Vec<u8>, position: usize, patch: &[u8]) -> Vec<u8> {
     bytes[position..position + patch.len()].copy_from_slice(patch);
     bytes
 }
 
 /// `bytes` with the named field all zero.
-fn zeroed(bytes: Vec<u8>, fields: &[(&str, usize, usize)], name: &str) -> Vec<u8> {
+pub(crate) fn zeroed(bytes: Vec<u8>, fields: &[(&str, usize, usize)], name: &str) -> Vec<u8> {
     let (_, begin, end) = fields.iter().find(|(field, ..)| *field == name).expect("a field of this name");
     patched(bytes, *begin, &vec![0; end - begin])
 }
@@ -97,6 +99,7 @@ fn cases() -> Vec<Case> {
     cases.extend(signatures());
     cases.extend(hub_only());
     cases.extend(first_reason_wins());
+    cases.extend(refused_requests::cases());
     cases
 }
 
@@ -137,7 +140,7 @@ fn swap_and_issue() -> Vec<u8> {
 }
 
 fn counts() -> Vec<Case> {
-    let mut cases: Vec<Case> = [0, 3, 4, 5, 255]
+    let mut cases: Vec<Case> = [0, 6, 7, 255]
         .map(|tag| case(format!("tag {tag}"), patched(plain(), 2, &[tag]), "UnknownOperation"))
         .into();
     for count in [0, 17, 255] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixtures::{DEADLINE, HUB, HUB_CHAIN, NOW, domains, separator};
-use crate::{batches, facts, hashes, honest, refused};
+use crate::{batches, facts, hashes, honest, queue, refused, refused_requests, requests};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../test/vectors/protocol.json");
 
@@ -19,9 +19,13 @@ fn vectors() -> Value {
         "deadline": DEADLINE,
         "hashes": hashes::vectors(),
         "facts": facts::vectors(),
+        "requests": requests::vectors(),
+        "refusedRequests": refused_requests::request_vectors(),
         "operations": honest::vectors(),
         "refusedOperations": refused::vectors(),
         "batches": batches::honest_vectors(),
+        "queue": queue::queue_vectors(),
+        "queuedBatches": queue::batch_vectors(),
         "refusedBatches": batches::refused_vectors(),
     })
 }

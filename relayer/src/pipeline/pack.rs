@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol_types::SolCall;
 use hypha_protocol::contracts::{Batch, IRootSpoke};
-use hypha_protocol::fact::{Fact, FactName};
+use hypha_protocol::fact::{Fact, FactName, accepted_value};
 use hypha_protocol::tree::Root;
 
 use crate::attestations::Attestors;
@@ -70,7 +70,7 @@ pub(crate) async fn pack(
         blocking(move || choose(&stored, range, bounds)).await?
     };
     let name = FactName::RootAccepted { index: chosen.to };
-    let value = name.value(Root::from(chosen.root.0), chosen.batch_chain);
+    let value = accepted_value(Root::from(chosen.root.0), chosen.batch_chain);
     let fact = Fact { src_chain: hub.chain_id, emitter: hub.contract, key: name.key(), value };
     let proof = attestors.prove(&fact, destination).await?;
     Ok(Packed { to: chosen.to, calldata: chosen.calldata(attested, proof) })

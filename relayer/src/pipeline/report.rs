@@ -5,7 +5,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use hypha_chain::ports::Log;
 use hypha_protocol::contracts::IRootHub;
 use hypha_protocol::contracts::IRootVerifier::RootUpdated;
-use hypha_protocol::fact::{Fact, FactName};
+use hypha_protocol::fact::{Fact, FactName, applied_value};
 use hypha_protocol::tree::Root;
 
 use super::Progress;
@@ -75,7 +75,7 @@ fn updated(log: &Log) -> Option<AppliedRecord> {
 
 fn fact(spoke: &Spoke, applied: &AppliedRecord) -> Fact {
     let name = FactName::RootApplied { index: applied.index };
-    let value = name.value(Root::from(applied.root.0), Default::default());
+    let value = applied_value(Root::from(applied.root.0));
     Fact { src_chain: spoke.chain.id(), emitter: spoke.contract, key: name.key(), value }
 }
 

@@ -14,7 +14,7 @@ use hypha_chain::ports::{Block, BlockTag, Call, Chain, Log, Net, Store};
 use hypha_chain::simulated::{Execution, SimulatedChain};
 use hypha_chain::{NetError, SystemClock};
 use hypha_protocol::contracts::{IAttestedFacts, IRootHub, IRootSpoke, IRootVerifier, Issue, Resource};
-use hypha_protocol::fact::{Attestation, Fact, FactName};
+use hypha_protocol::fact::{Attestation, Fact, FactName, accepted_value, applied_value};
 use hypha_protocol::ids::kind_of;
 use hypha_protocol::operations::{Operation, encode_operations};
 use hypha_protocol::replay::Replica;
@@ -187,10 +187,10 @@ impl World {
             model.index = model.index.max(event.index);
             model.moves.push(event.index);
             let name = FactName::RootApplied { index: event.index };
-            (name.key(), name.value(Root::from(event.newRoot.0), B256::ZERO))
+            (name.key(), applied_value(Root::from(event.newRoot.0)))
         } else if let Ok(event) = IRootHub::BatchApplied::decode_raw_log(topics(), &log.data) {
             let name = FactName::RootAccepted { index: event.index };
-            (name.key(), name.value(Root::from(event.root.0), event.batchChain))
+            (name.key(), accepted_value(Root::from(event.root.0), event.batchChain))
         } else if let Ok(event) = IRootHub::Confirmed::decode_raw_log(topics(), &log.data) {
             let spoke = event.chainId.to::<u64>();
             model.confirmations.push((spoke, event.index));

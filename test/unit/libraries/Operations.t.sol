@@ -48,28 +48,6 @@ contract OperationsTest is Test {
         }
     }
 
-    function test_verifyBatch_honestVector_passes() public view {
-        Vectors.Step[] memory list = Vectors.steps(_json);
-        assertGe(list.length, 5, "vectors");
-        for (uint256 i = 0; i < list.length; ++i) {
-            _hub.verifyBatch(list[i].root, list[i].operations, list[i].witness, list[i].newRoot);
-            _spoke.verifyBatch(list[i].root, list[i].operations, list[i].witness, list[i].newRoot);
-        }
-    }
-
-    function test_verifyBatch_refusedVector_revertsWithItsReason() public view {
-        Vectors.RefusedBatch[] memory list = Vectors.refusedBatches(_json);
-        assertGe(list.length, 30, "vectors");
-        for (uint256 i = 0; i < list.length; ++i) {
-            Vectors.RefusedBatch memory item = list[i];
-            try _hub.verifyBatch(item.root, item.operations, item.witness, item.newRoot) {
-                assertTrue(false, item.name);
-            } catch (bytes memory reason) {
-                assertEq(reason, item.failure, item.name);
-            }
-        }
-    }
-
     function _checkRefused(OperationsHarness harness, Vectors.RefusedOperations memory item) private view {
         try harness.check(item.operations) {
             assertTrue(false, item.name);

@@ -12,7 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
 use hypha_protocol::batch::{build_witness, verify_batch};
 use hypha_protocol::ids::{kind_of, resource_id, resource_key, resource_value};
-use hypha_protocol::operations::{HubRules, Operation, Output, Resource, Rules, Transfer, encode_operations};
+use hypha_protocol::operations::{Operation, Output, Resource, Rules, Transfer, encode_operations};
 use hypha_protocol::signing::{hub_domain, sign_transfer};
 use hypha_tree::{Key, Touch, Tree, ValueHash};
 use serde_json::json;
@@ -85,10 +85,7 @@ fn membership(tree: &Tree) -> serde_json::Value {
 
 fn rules() -> Rules {
     let domains = BTreeSet::from([HUB_CHAIN, FROM_CHAIN, TO_CHAIN]);
-    Rules {
-        separator: hub_domain(HUB_CHAIN, HUB).separator(),
-        hub: Some(HubRules { timestamp: NOW, domains }),
-    }
+    Rules::hub(hub_domain(HUB_CHAIN, HUB).separator(), NOW, domains)
 }
 
 /// A tree of so many leaves, [`NOTES`] of them notes.
