@@ -119,6 +119,20 @@ async fn what_another_relayer_carried_is_not_carried_again() {
 }
 
 #[tokio::test]
+async fn what_another_relayer_carried_while_signatures_were_gathered_is_not_sent() {
+    let stop = CancellationToken::new();
+    let world = World::start(&WELL, &stop);
+    *world.overtaking.lock().unwrap() = Some((VERIFYING, 1));
+    (1..=2).for_each(|number| world.queue(VERIFYING, number));
+    let running = Running::start(&world, RelayConfig::default());
+    enqueued(&world, VERIFYING, 2).await;
+    at_rest(&running.relayer, VERIFYING, 2).await;
+    assert_eq!(sent(&world, key(200).address()).await, 1);
+    running.stop().await;
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn two_relayers_at_once_do_no_harm() {
     let stop = CancellationToken::new();
     let world = World::start(&WELL, &stop);

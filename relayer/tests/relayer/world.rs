@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) chains: BTreeMap<u64, SimulatedChain>,
     pub(crate) models: BTreeMap<u64, Arc<Mutex<Model>>>,
     pub(crate) manners: Mutex<Vec<Manner>>,
+    /// Chain and number of a request that the hub takes in from somebody else when an attestor is asked next.
+    pub(crate) overtaking: Mutex<Option<(u64, u64)>>,
     said: Mutex<BTreeMap<(u64, B256), Said>>,
     history: Mutex<Replica>,
 }
@@ -120,6 +122,7 @@ impl World {
             chains: chains.into(),
             models,
             manners: Mutex::new(manners.to_vec()),
+            overtaking: Mutex::new(None),
             said: Mutex::default(),
             history: Mutex::new(history),
         }
@@ -310,6 +313,9 @@ impl Net for World {
         let (path, to) = url.split_once("?to=").expect("an attestor is asked with a destination");
         let parts: Vec<&str> = path.split('/').collect();
         assert_eq!((parts[3], parts[4]), ("v1", "attestations"), "{url}");
+        if let Some((chain, number)) = self.overtaking.lock().unwrap().take() {
+            self.change(HUB, |model| model.take_in(chain, number));
+        }
         self.answer(
             parts[2].parse().unwrap(),
             parts[5].parse().unwrap(),

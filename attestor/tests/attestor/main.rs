@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its scaffolding")]
 
+mod requests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +21,8 @@ use hypha_chain::config::{ChainConfig, Finality, KeyConfig, Role};
 use hypha_chain::ports::{Chain, Change, Row, Store};
 use hypha_chain::simulated::{Execution, Faults, SimulatedChain};
 use hypha_chain::{MemoryStore, QuorumChain, StoreError, SystemClock};
-use hypha_protocol::contracts::{IAttestedFacts, IRequestQueue, IRootHub, IRootVerifier};
+use hypha_protocol::contracts::{IAttestedFacts, IRootHub, IRootVerifier};
 use hypha_protocol::fact::{Attestation, Conflict, Fact, FactName, accepted_value};
-use hypha_protocol::ids::request_hash;
 use hypha_protocol::signing::recover;
 use hypha_protocol::tree::Root;
 use tower::ServiceExt;
@@ -138,10 +139,6 @@ impl World {
         );
     }
 
-    fn request(&self, chain: u64, number: u64, content: &'static [u8]) {
-        self.emit(chain, address(chain, 1), &queued(number, content));
-    }
-
     fn emit(&self, chain: u64, contract: Address, event: &impl SolEvent) {
         let log = event.encode_log_data();
         self.chains[&chain].emit(contract, log.topics().to_vec(), log.data.clone());
@@ -165,11 +162,6 @@ impl World {
     fn stored(&self, table: &'static str) -> usize {
         self.disk.scan(table, &[], 1_000).unwrap().len()
     }
-}
-
-fn queued(number: u64, content: &'static [u8]) -> IRequestQueue::RequestQueued {
-    let (sender, content) = (Address::repeat_byte(0x55), Bytes::from_static(content));
-    IRequestQueue::RequestQueued { number, requestType: 3, sender, fee: 7, content }
 }
 
 fn answer(sets: &Sets, data: &[u8]) -> Bytes {
@@ -256,75 +248,6 @@ async fn a_spokes_root_is_signed_for_the_hub_only() {
     assert!(matches!(sign(&attestor, HUB, key, SPOKE).await, Err(SignError::FactUnknown { .. })));
     assert!(matches!(sign(&attestor, 5, key, HUB).await, Err(SignError::UnknownSource { chain_id: 5 })));
     assert_eq!(world.stored("facts"), 1);
-}
-
-async fn request_fact(attestor: &Attestor, from: u64, number: u64, to: u64) -> Result<Signed, SignError> {
-    sign(attestor, from, FactName::RequestQueued { number }.key(), to).await
-}
-
-#[tokio::test]
-async fn a_request_is_signed_with_the_hash_of_its_content_once_it_is_final() {
-    let world = World::new();
-    let attestor = world.attestor().await;
-    for (from, to) in [(SPOKE, HUB), (HUB, SPOKE)] {
-        world.request(from, 1, b"first");
-        world.request(from, 2, b"second");
-        read(&attestor).await;
-        let early = request_fact(&attestor, from, 2, to).await;
-        assert!(matches!(early, Err(SignError::FactUnknown { .. })), "not final yet: {early:?}");
-        world.finalize();
-        read(&attestor).await;
-        for (number, content) in [(1, &b"first"[..]), (2, b"second")] {
-            let signed = request_fact(&attestor, from, number, to).await.unwrap();
-            assert_eq!(signed.statement.value, request_hash(3, content, Address::repeat_byte(0x55)));
-            assert_eq!(signed.fact.emitter, address(from, 1));
-            assert_eq!(signer_of(&signed), world.signer.address());
-        }
-    }
-    let back = request_fact(&attestor, SPOKE, 1, SPOKE).await;
-    assert!(matches!(back, Err(SignError::UnknownDestination { .. })), "{back:?}");
-}
-
-#[tokio::test]
-async fn two_contents_under_one_number_are_a_conflict() {
-    let world = World::new();
-    let attestor = world.attestor().await;
-    world.request(SPOKE, 1, b"first");
-    world.request(SPOKE, 2, b"second");
-    world.request(SPOKE, 1, b"first");
-    world.finalize();
-    read(&attestor).await;
-    let signed = request_fact(&attestor, SPOKE, 2, HUB).await.unwrap();
-    world.request(SPOKE, 1, b"other");
-    world.finalize();
-    read(&attestor).await;
-    let Err(SignError::FactConflict { found, .. }) = request_fact(&attestor, SPOKE, 1, HUB).await else {
-        panic!("the number has two contents");
-    };
-    let value = |content| request_hash(3, content, Address::repeat_byte(0x55));
-    assert_eq!((found.conflict.first, found.conflict.second), (value(b"first"), value(b"other")));
-    let key = FactName::RequestQueued { number: 1 }.key();
-    let guard = resume(world.disk.as_ref()).unwrap().expect("the guard is set");
-    assert_eq!(guard.why, GuardReason::Conflict { chain_id: SPOKE, key });
-    assert_eq!(request_fact(&attestor, SPOKE, 2, HUB).await.unwrap(), signed);
-}
-
-#[tokio::test]
-async fn a_request_that_does_not_decode_asserts_nothing() {
-    let world = World::new();
-    let attestor = world.attestor().await;
-    let log = queued(1, b"first").encode_log_data();
-    let (topics, data) = (log.topics(), &log.data);
-    world.chains[&SPOKE].emit(address(SPOKE, 1), topics.to_vec(), data.slice(..data.len() - 32));
-    world.chains[&SPOKE].emit(address(SPOKE, 1), topics[..3].to_vec(), data.clone());
-    world.emit(SPOKE, address(SPOKE, 9), &queued(1, b"first"));
-    world.finalize();
-    read(&attestor).await;
-    assert_eq!(world.stored("facts"), 0);
-    world.request(SPOKE, 1, b"first");
-    world.finalize();
-    read(&attestor).await;
-    assert!(request_fact(&attestor, SPOKE, 1, HUB).await.is_ok());
 }
 
 #[tokio::test]
