@@ -62,7 +62,7 @@ fn install_hub(chain: &SimulatedChain) -> Memory {
     let genesis = genesis_batch_chain(HUB_ID, hub_address());
     memory.shown.lock().unwrap().insert(genesis, Root::EMPTY);
     let remembered = memory.clone();
-    let rules = Rules { separator: hub_domain(HUB_ID, hub_address()).separator(), hub: None };
+    let rules = Rules::spoke(hub_domain(HUB_ID, hub_address()).separator());
     chain.set_contracts(move |call: &Call| {
         if let Ok(batch) = IRootHub::applyBatchCall::abi_decode(&call.data) {
             return apply(&memory, &rules, &batch);
@@ -321,6 +321,7 @@ pub(crate) fn form(operation: &Operation) -> (&'static str, Value) {
             ("/v1/transfers", serde_json::to_value(TransferJson::from(transfer)).unwrap())
         }
         Operation::Issue(issue) => ("/v1/issues", serde_json::to_value(IssueJson::from(issue)).unwrap()),
+        Operation::Void(_) | Operation::Queued(_) => unreachable!("requests come by the chains"),
     }
 }
 
