@@ -22,7 +22,7 @@ struct Touch {
     ValueHash newValue;
 }
 
-using {sharedBits, sharesBits, bitAt, isBelow, sameKey as ==} for Key global;
+using {sharedBits, sharesBits, bitAt, path, isBelow, sameKey as ==} for Key global;
 using {isAbsent} for ValueHash global;
 using {sameRoot as ==, otherRoot as !=} for Root global;
 
@@ -40,6 +40,15 @@ function sharesBits(Key a, Key b, uint256 bits) pure returns (bool) {
 /// @dev Bit `position` of a key, 0 to 255, the most significant first.
 function bitAt(Key key, uint256 position) pure returns (bool) {
     return (uint256(Key.unwrap(key)) >> (255 - position)) & 1 == 1;
+}
+
+/// @dev The `count` last of the first `depth` bits of a key, and one set bit before them; at most 255 of them.
+function path(Key key, uint256 depth, uint256 count) pure returns (uint256) {
+    // Cannot overflow: `count` is at most `depth`, which is at most 256.
+    unchecked {
+        uint256 stop = 1 << count;
+        return ((uint256(Key.unwrap(key)) >> (256 - depth)) & (stop - 1)) | stop;
+    }
 }
 
 function isBelow(Key a, Key b) pure returns (bool) {

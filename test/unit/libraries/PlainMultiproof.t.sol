@@ -16,8 +16,8 @@ contract PlainMultiproofTest is Test {
     using TreeModel for TreeModel.Tree;
 
     /// @dev Longer proofs of the vectors are not altered byte by byte.
-    uint256 private constant MAX_ALTERED = 400;
-    uint256 private constant HOSTILE_PROOFS = 16;
+    uint256 private constant MAX_ALTERED = 300;
+    uint256 private constant HOSTILE_PROOFS = 8;
     /// @dev Ways to alter a proof at a position: below 8, the bit of the byte that is flipped.
     uint256 private constant INSERT = 8;
     uint256 private constant REMOVE = 9;

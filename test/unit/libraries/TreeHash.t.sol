@@ -32,15 +32,104 @@ contract TreeHashTest is Test {
         assertEq(keccak256(new bytes(96)), keccak256(abi.encode(0, 0, 0)), "memory after");
     }
 
-    function testFuzz_parent_sameAsThePlainForm(bytes32 child, bytes32 sibling, bytes memory before)
-        public
+    /// @dev All lengths that a run of siblings can have, with and without gaps, and a sibling spelled out that should be one.
+    function testFuzz_fold_sameAsStepByStep(
+        bytes32 oldHash,
+        bytes32 newHash,
+        uint256 path,
+        uint256 bits,
+        uint8 length,
+        bool dense
+    ) public view {
+        uint256 count = bound(length, 0, TreeHash.MAX_RUN);
+        if (dense) bits = type(uint256).max;
+        bits = count == 0 ? 0 : (bits >> (256 - count)) << (256 - count);
+        path = (path & (2 ** count - 1)) | 2 ** count;
+        bytes memory siblings = _siblings(bits, count);
+        (bytes32 folded, uint256 taken) = this.fold(oldHash, path, bits, siblings);
+        assertEq(folded, _folded(oldHash, path, bits, siblings), "one");
+        assertEq(taken, siblings.length, "taken");
+        bytes32 newFolded;
+        (folded, newFolded, taken) = this.foldBoth(oldHash, newHash, path, bits, siblings);
+        assertEq(folded, _folded(oldHash, path, bits, siblings), "old");
+        assertEq(newFolded, _folded(newHash, path, bits, siblings), "new");
+        assertEq(taken, siblings.length, "taken by both");
+    }
+
+    function testFuzz_fold_emptySpelledOut_endsFarAway(uint8 length, uint8 spelled) public view {
+        uint256 count = bound(length, 1, 40);
+        uint256 bits = type(uint256).max << (256 - count);
+        bytes memory siblings = _siblings(bits, count);
+        uint256 place = 32 * (uint256(spelled) % count);
+        for (uint256 i = 0; i < 32; ++i) {
+            siblings[place + i] = TreeHash.EMPTY[i];
+        }
+        (, uint256 taken) = this.fold(0, 2 ** count, bits, siblings);
+        assertGt(taken, 2 ** 63);
+        (,, taken) = this.foldBoth(0, bytes32(uint256(1)), 2 ** count, bits, siblings);
+        assertGt(taken, 2 ** 63);
+    }
+
+    function fold(bytes32 hash, uint256 path, uint256 bits, bytes calldata siblings)
+        external
         pure
+        returns (bytes32 folded, uint256 taken)
     {
-        bytes32 kept = keccak256(before);
-        assertEq(TreeHash.parent(0, child, sibling), TreeModel.nodeHash(child, sibling), "left");
-        assertEq(TreeHash.parent(1, child, sibling), TreeModel.nodeHash(sibling, child), "right");
-        assertEq(keccak256(before), kept, "memory before");
-        assertEq(keccak256(new bytes(96)), keccak256(abi.encode(0, 0, 0)), "memory after");
+        (uint256 start, uint256 free) = (_startOf(siblings), _free());
+        (folded, taken) = TreeHash.fold(hash, path, bits, start);
+        taken -= start;
+        assertEq(_free(), free, "free memory");
+    }
+
+    function foldBoth(bytes32 oldHash, bytes32 newHash, uint256 path, uint256 bits, bytes calldata siblings)
+        external
+        pure
+        returns (bytes32 oldFolded, bytes32 newFolded, uint256 taken)
+    {
+        (uint256 start, uint256 free) = (_startOf(siblings), _free());
+        (oldFolded, newFolded, taken) = TreeHash.foldBoth(oldHash, newHash, path, bits, start);
+        taken -= start;
+        assertEq(_free(), free, "free memory");
+    }
+
+    function _siblings(uint256 bits, uint256 count) private pure returns (bytes memory siblings) {
+        for (uint256 i = 0; i < count; ++i) {
+            if ((bits << i) >> 255 == 1) {
+                siblings = abi.encodePacked(siblings, keccak256(abi.encode(bits, i)));
+            }
+        }
+    }
+
+    function _folded(bytes32 hash, uint256 path, uint256 bits, bytes memory siblings)
+        private
+        pure
+        returns (bytes32)
+    {
+        uint256 next = 32;
+        for (; path > 1; path >>= 1) {
+            bytes32 sibling = TreeModel.EMPTY;
+            if (bits >> 255 == 1) {
+                assembly ("memory-safe") {
+                    sibling := mload(add(siblings, next))
+                }
+                next += 32;
+            }
+            hash = path & 1 == 1 ? TreeModel.nodeHash(sibling, hash) : TreeModel.nodeHash(hash, sibling);
+            bits <<= 1;
+        }
+        return hash;
+    }
+
+    function _startOf(bytes calldata data) private pure returns (uint256 place) {
+        assembly ("memory-safe") {
+            place := data.offset
+        }
+    }
+
+    function _free() private pure returns (uint256 free) {
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
     }
 
     function testFuzz_sharedBits_sameAsCounting(bytes32 a, uint8 flipped, bool equal) public pure {

@@ -12,13 +12,21 @@ use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
 use hypha_protocol::batch::{build_witness, verify_batch};
 use hypha_protocol::ids::{kind_of, resource_id, resource_key, resource_value};
-use hypha_protocol::operations::{Operation, Output, Resource, Rules, Transfer, encode_operations};
+use hypha_protocol::operations::{
+    MAX_KEYS, Operation, Output, Resource, Rules, Transfer, encode_operations,
+};
 use hypha_protocol::signing::{hub_domain, sign_transfer};
 use hypha_tree::{Key, Touch, Tree, ValueHash};
 use serde_json::json;
 
-const LEAVES: [usize; 2] = [1_000, 100_000];
+const LEAVES: [usize; 3] = [1_000, 100_000, 1_000_000];
 const TRANSFERS: [usize; 3] = [1, 16, 64];
+/// Bytes of calldata that a batch may take, and what `applyBatch` needs beside its two byte strings: selector, four words, two
+/// lengths, padding.
+const MAX_CALLDATA: usize = 120_000;
+const CALL_OVERHEAD: usize = 4 + 32 * 4 + 2 * (32 + 31);
+/// Leaves whose insertion into a tree that is kept on chain is measured.
+const INSERTIONS: usize = 16;
 /// Notes in each tree that a batch can spend.
 const NOTES: usize = 64;
 
@@ -36,11 +44,13 @@ fn main() -> anyhow::Result<()> {
     fs::create_dir_all(&directory)?;
     for leaves in LEAVES {
         let tree = tree_of(leaves);
-        for transfers in TRANSFERS {
+        for transfers in TRANSFERS.into_iter().chain([largest(&tree)?]) {
             let name = format!("batch-{leaves}-{transfers}.json");
             write(&directory, &name, &batch(&tree, transfers)?)?;
         }
-        write(&directory, &format!("membership-{leaves}.json"), &membership(&tree))?;
+        write(&directory, &format!("largest-{leaves}.json"), &json!({ "transfers": largest(&tree)? }))?;
+        write(&directory, &format!("single-{leaves}.json"), &single(&tree))?;
+        write(&directory, &format!("insertions-{leaves}.json"), &insertions(&tree)?)?;
     }
     Ok(())
 }
@@ -51,14 +61,13 @@ fn write(directory: &Path, name: &str, fixture: &serde_json::Value) -> anyhow::R
 
 /// A batch of transfers, each of another owner's note, with change.
 fn batch(tree: &Tree, transfers: usize) -> anyhow::Result<serde_json::Value> {
-    let operations = (0..transfers)
-        .map(|number| Ok(Operation::Transfer(transfer(number)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let touches: Vec<Touch> = operations.iter().flat_map(Operation::touches).collect();
+    let (packed, touches) = operations(transfers)?;
     let witness = build_witness(tree, &touches);
+    let mut ordered = touches.clone();
+    ordered.sort_by_key(|touch| touch.key);
+    let proof = tree.prove(&ordered.iter().map(|touch| touch.key).collect::<Vec<_>>());
     let written = touches.iter().filter_map(|touch| touch.new.map(|value| (touch.key, value)));
     let new_root = tree.with(written).root();
-    let packed = encode_operations(&operations)?;
     verify_batch(tree.root(), &packed, &witness, new_root, &rules())?;
     Ok(json!({
         "transfers": transfers,
@@ -66,21 +75,89 @@ fn batch(tree: &Tree, transfers: usize) -> anyhow::Result<serde_json::Value> {
         "proofBytes": witness.len() - 2 * touches.len(),
         "root": tree.root().to_string(),
         "newRoot": new_root.to_string(),
-        "operations": hex::encode_prefixed(packed),
+        "operations": hex::encode_prefixed(&packed),
         "witness": hex::encode_prefixed(witness),
+        // What no encoding can do without: siblings and foreign leaves that do not follow, and the operations themselves.
+        "leastBytes": 32 * proof.siblings().flatten().count() + 64 * proof.foreign_leaves().len() + packed.len(),
+        "touches": {
+            "keys": ordered.iter().map(|touch| touch.key.to_string()).collect::<Vec<_>>(),
+            "olds": ordered.iter().map(|touch| value_or_zero(touch.old)).collect::<Vec<_>>(),
+            "news": ordered.iter().map(|touch| value_or_zero(touch.new)).collect::<Vec<_>>(),
+        },
     }))
 }
 
-/// The proof of one note.
-fn membership(tree: &Tree) -> serde_json::Value {
-    let note = note(0);
-    let key = key_of(&note);
+fn operations(transfers: usize) -> anyhow::Result<(Vec<u8>, Vec<Touch>)> {
+    let operations = (0..transfers)
+        .map(|number| Ok(Operation::Transfer(transfer(number)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let touches = operations.iter().flat_map(Operation::touches).collect();
+    Ok((encode_operations(&operations)?, touches))
+}
+
+fn value_or_zero(value: Option<ValueHash>) -> String {
+    value.map_or(B256::ZERO.to_string(), |value| value.to_string())
+}
+
+/// The most transfers whose batch fits the calldata and touches no more keys than a batch may.
+fn largest(tree: &Tree) -> anyhow::Result<usize> {
+    for transfers in (1..=NOTES).rev() {
+        let (packed, touches) = operations(transfers)?;
+        let bytes = packed.len() + build_witness(tree, &touches).len() + CALL_OVERHEAD;
+        if touches.len() <= MAX_KEYS && bytes <= MAX_CALLDATA {
+            return Ok(transfers);
+        }
+    }
+    anyhow::bail!("not even one transfer fits")
+}
+
+/// The proofs of one note, and of the absence of one key: of all candidates those of median length, for a path's
+/// length varies from key to key.
+fn single(tree: &Tree) -> serde_json::Value {
+    let note = note(median(tree, |number| key_of(&note(number))));
+    let present = key_of(&note);
+    let absent = absent_key(median(tree, absent_key));
     json!({
         "root": tree.root().to_string(),
-        "key": key.to_string(),
+        "key": present.to_string(),
         "value": hex::encode_prefixed(resource_value(&note)),
-        "proof": hex::encode_prefixed(tree.prove(&[key]).encode()),
+        "proof": hex::encode_prefixed(tree.prove(&[present]).encode()),
+        "absentKey": absent.to_string(),
+        "absenceProof": hex::encode_prefixed(tree.prove(&[absent]).encode()),
     })
+}
+
+fn absent_key(number: usize) -> Key {
+    Key::from(word("absent", number).0)
+}
+
+fn median(tree: &Tree, key: impl Fn(usize) -> Key) -> usize {
+    let length = |number: &usize| {
+        let proof = tree.prove(&[key(*number)]);
+        (proof.encode().len(), proof.siblings().count(), *number)
+    };
+    let mut numbers: Vec<usize> = (0..NOTES).collect();
+    numbers.sort_by_key(length);
+    numbers[NOTES / 2]
+}
+
+/// Where new leaves would stand in a tree of this size: at which depth their path ends, and how many bits they share with the
+/// leaf that is there, none when the place is empty.
+fn insertions(tree: &Tree) -> anyhow::Result<serde_json::Value> {
+    let (mut depths, mut shared) = (Vec::new(), Vec::new());
+    for number in 0..INSERTIONS {
+        let key = Key::from(word("inserted", number).0);
+        let proof = tree.prove(&[key]);
+        depths.push(proof.terminals().first().context("a proof has a terminal")?.depth);
+        shared.push(proof.foreign_leaves().first().map_or(0, |(other, _)| shared_bits(&key, other)));
+    }
+    Ok(json!({ "depths": depths, "shared": shared }))
+}
+
+fn shared_bits(one: &Key, other: &Key) -> u32 {
+    let difference =
+        U256::from_be_bytes(<[u8; 32]>::from(*one)) ^ U256::from_be_bytes(<[u8; 32]>::from(*other));
+    u32::try_from(difference.leading_zeros()).expect("at most 256")
 }
 
 fn rules() -> Rules {
