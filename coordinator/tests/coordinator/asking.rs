@@ -3,12 +3,14 @@
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
 use hypha_chain::ports::{BlockTag, Chain};
+use hypha_chain::simulated::Faults;
 use hypha_protocol::contracts::IRequestQueue::RequestQueued;
 use hypha_protocol::contracts::IRootHub::{BatchApplied, RequestEnqueued};
 use hypha_protocol::ids::requested_salt;
 use hypha_protocol::operations::{Content, Operation, Output, Request, RequestedIssue, Resource, Transfer};
 use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::{hub_domain, owners_beside_sender, sign_transfer};
+use hypha_tree::Root;
 use serde_json::Value;
 
 use super::world::*;
@@ -81,6 +83,12 @@ impl World {
         self.hub.emit(address, topics, data);
     }
 
+    /// The hub's contract after a reorg that dropped all of its past.
+    pub(crate) fn begin_anew(&self) {
+        self.queue().clear();
+        self.shown().retain(|_, root| *root == Root::EMPTY);
+    }
+
     /// The spoke queues the request, in its next block.
     pub(crate) fn queue_on_spoke(&self, request: &Request) {
         let event = RequestQueued {
@@ -124,4 +132,19 @@ impl World {
 /// The root that the coordinator is at.
 pub(crate) fn head(running: &Running) -> B256 {
     running.service.context().ledger.state().head().root
+}
+
+/// A node that loses what it is sent.
+pub(crate) fn losing() -> Faults {
+    Faults { loses_transactions: true, ..Faults::default() }
+}
+
+/// The void that the API shows, and the code of the rejection.
+pub(crate) fn void_of(view: &Value) -> (&str, &str) {
+    (view["void"]["reason"].as_str().unwrap_or(""), view["reason"]["code"].as_str().unwrap_or(""))
+}
+
+/// The hub's logs alone give the same root.
+pub(crate) async fn is_replayed(world: &World, running: &Running) {
+    assert_eq!(world.replay().await.0, head(running));
 }

@@ -268,6 +268,11 @@ impl World {
         self.memory.queue.lock().unwrap()
     }
 
+    /// Batch chain and root of every batch that the hub was ever shown.
+    pub(crate) fn shown(&self) -> std::sync::MutexGuard<'_, BTreeMap<B256, Root>> {
+        self.memory.shown.lock().unwrap()
+    }
+
     /// From now on the hub refuses every batch with this.
     pub(crate) fn refuse(&self, data: Option<Vec<u8>>) {
         *self.memory.refusal.lock().unwrap() = data.map(Bytes::from);
