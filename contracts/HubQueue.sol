@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IFactVerifier, IRootHub} from "./interfaces/IHypha.sol";
+import {IRootHub} from "./interfaces/IHypha.sol";
 import {FactNames} from "./libraries/FactNames.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {RequestQueue} from "./RequestQueue.sol";
@@ -67,8 +67,7 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         bytes32 hash = Operations.checkRequest(content, requestType, chainId, sender, rules);
         _enqueuedOf[chainId] = number;
         _enqueue(chainId, number, requestType, sender, hash, content);
-        IFactVerifier(factVerifier)
-            .verifyFact(chainId, spoke, FactNames.requestQueued(number), hash, factProof);
+        _checkFact(chainId, spoke, FactNames.requestQueued(number), hash, factProof);
     }
 
     /// @inheritdoc IRootHub

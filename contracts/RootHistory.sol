@@ -110,8 +110,7 @@ abstract contract RootHistory is IRootVerifier {
         uint8 position = _ringPosition;
         for (uint256 i = 0; i < RING_LENGTH; ++i) {
             entry = _entries[position];
-            Place storage place = _placeOf[entry.root];
-            if (place.index == atIndex && place.position == position && place.held) return entry;
+            if (_placeOf[entry.root].index == atIndex) return entry;
             unchecked {
                 --position;
             }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {HubConfig, IFactVerifier, IRootHub} from "./interfaces/IHypha.sol";
+import {HubConfig, IRootHub} from "./interfaces/IHypha.sol";
 import {BoundedPause} from "./BoundedPause.sol";
 import {HubQueue} from "./HubQueue.sol";
 import {FactNames} from "./libraries/FactNames.sol";
@@ -76,10 +76,9 @@ contract RootHub is HubQueue, BoundedPause {
         } else {
             emit Diverged(chainId, atIndex, expected, root);
         }
-        IFactVerifier(factVerifier)
-            .verifyFact(
-                chainId, spoke, FactNames.rootApplied(atIndex), FactNames.rootAppliedValue(root), factProof
-            );
+        _checkFact(
+            chainId, spoke, FactNames.rootApplied(atIndex), FactNames.rootAppliedValue(root), factProof
+        );
     }
 
     /// @inheritdoc IRootHub

@@ -212,14 +212,13 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         private
         view
     {
-        IFactVerifier(factVerifier)
-            .verifyFact(
-                hubChainId,
-                hub,
-                FactNames.rootAccepted(atIndex),
-                FactNames.rootAcceptedValue(root, chain),
-                factProof
-            );
+        _checkFact(
+            hubChainId,
+            hub,
+            FactNames.rootAccepted(atIndex),
+            FactNames.rootAcceptedValue(root, chain),
+            factProof
+        );
     }
 
     function _rules() internal view override returns (Operations.Rules memory) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IOperationErrors, IProofErrors, IRootVerifier} from "./interfaces/IHypha.sol";
+import {IFactVerifier, IOperationErrors, IProofErrors, IRootVerifier} from "./interfaces/IHypha.sol";
 import {Ids} from "./libraries/Ids.sol";
 import {Multiproof} from "./libraries/Multiproof.sol";
 import {Operations} from "./libraries/Operations.sol";
@@ -119,6 +119,17 @@ abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
     /// @dev From now on this chain has not seen every batch, and can never again say "unspent" by itself.
     function _abandonCache() internal {
         _cacheComplete = false;
+    }
+
+    /// @dev Requires the fact that `emitter` on `chainId` asserted the value for the key.
+    function _checkFact(
+        uint256 chainId,
+        address emitter,
+        bytes32 key,
+        bytes32 value,
+        bytes calldata factProof
+    ) internal view {
+        IFactVerifier(factVerifier).verifyFact(chainId, emitter, key, value, factProof);
     }
 
     function _setFactVerifier(address factVerifier_) internal {

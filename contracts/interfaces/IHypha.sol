@@ -362,7 +362,13 @@ interface IRootHub {
     /// @param position In that queue, from 0; batches resolve it in this order.
     /// @param dueAt When a batch must resolve it at the latest, Unix seconds.
     event RequestEnqueued(
-        uint256 indexed chainId, uint64 indexed number, uint64 position, uint64 dueAt, uint8 requestType, address sender, bytes content
+        uint256 indexed chainId,
+        uint64 indexed number,
+        uint64 position,
+        uint64 dueAt,
+        uint8 requestType,
+        address sender,
+        bytes content
     );
     /// @notice A sequencer was allowed or disallowed.
     event SequencerSet(address indexed sequencer, bool allowed);

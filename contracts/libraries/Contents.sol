@@ -115,7 +115,7 @@ library Contents {
     /// @notice For each kind, in order of first appearance: the notes spent add up to the notes created.
     function checkBalance(Content memory content) internal pure {
         unchecked {
-            uint256 all = (1 << (content.inputs + content.outputs)) - 1;
+            uint256 all = (uint256(1) << (content.inputs + content.outputs)) - 1;
             uint256 counted = 0; // a bit for each note
             for (uint256 i = 0; counted != all; ++i) {
                 if ((counted >> i) & 1 == 0) counted |= _checkKind(content, i);
@@ -151,7 +151,7 @@ library Contents {
                 uint256 owner = Memory.load(note + OWNER);
                 bool spokenFor = owner == uint160(sender) && Memory.load(note + DOMAIN) == chainId;
                 if (!spokenFor && !_signs(content, signing, owner)) {
-                    signing |= 1 << i;
+                    signing |= uint256(1) << i;
                     ++count;
                 }
                 note += NOTE_SIZE;
@@ -181,7 +181,7 @@ library Contents {
             uint256 created = 0;
             for (uint256 i = first; i < count; ++i) {
                 if (Memory.load(note + KIND) == kind) {
-                    counted |= 1 << i;
+                    counted |= uint256(1) << i;
                     uint256 quantity = Memory.load(note + QUANTITY);
                     if (i < inputs) spent = _add(spent, quantity, kind);
                     else created = _add(created, quantity, kind);

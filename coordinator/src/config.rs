@@ -42,6 +42,9 @@ pub struct BatchConfig {
     pub max_keys: usize,
     /// Most bytes of calldata of a batch of more than one operation: nodes refuse transactions over 128 KiB.
     pub max_calldata_bytes: usize,
+    /// Most gas of a batch's transaction: EIP-7825 allows no transaction more than 16,777,216. A batch of more than one operation is
+    /// also kept below it by our own bound, before a node is asked.
+    pub max_gas: u64,
     /// Milliseconds that the oldest waiting operation waits for company.
     pub max_age_ms: u64,
     /// Seconds before its deadline from which on an operation is not sent any more, so that it is not late when mined.
@@ -55,6 +58,7 @@ impl Default for BatchConfig {
             max_bytes: 60_000,
             max_keys: MAX_KEYS,
             max_calldata_bytes: 120_000,
+            max_gas: 16_700_000,
             max_age_ms: 500,
             deadline_margin_s: 10,
         }
@@ -130,6 +134,9 @@ const LARGEST_OPERATION: usize = 8_192;
 /// Keys of that transfer.
 const MAX_OPERATION_KEYS: usize = 2 * MAX_INPUTS + MAX_OUTPUTS;
 
+/// What EIP-7825 allows a transaction.
+const MAX_GAS: usize = 1 << 24;
+
 impl CoordinatorConfig {
     /// The file of the tree's snapshot.
     pub fn snapshot(&self) -> PathBuf {
@@ -156,6 +163,7 @@ impl CoordinatorConfig {
         range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
         range("batch.max_keys", batch.max_keys, MAX_OPERATION_KEYS, MAX_KEYS)?;
         range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, 120_000)?;
+        range("batch.max_gas", usize::try_from(batch.max_gas).unwrap_or(usize::MAX), 1 << 20, MAX_GAS)?;
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;

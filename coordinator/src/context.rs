@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
+use alloy::sol_types::SolCall;
 use hypha_chain::config::{ChainConfig, Role};
-use hypha_chain::ports::{Chain, Clock};
+use hypha_chain::ports::{BlockTag, Call, Chain, Clock};
+use hypha_protocol::contracts::IRootHub;
 use hypha_protocol::operations::Rules;
 use hypha_protocol::signing::hub_domain;
 
 use crate::config::{BatchConfig, LimitsConfig};
+use crate::error::CoordinatorError;
 use crate::store::Ledger;
 use crate::store::snapshots::SnapshotFile;
 
@@ -57,9 +60,33 @@ impl Context {
         std::iter::once(&self.hub).chain(&self.spokes)
     }
 
+    /// Chain ids of all chains but the hub.
+    pub(crate) fn spoke_ids(&self) -> Vec<u64> {
+        self.spokes.iter().map(|spoke| spoke.config.chain_id).collect()
+    }
+
     /// What the hub will check, at this time in Unix seconds.
     pub fn hub_rules(&self, timestamp: u64) -> Rules {
         Rules::hub(self.separator, timestamp, self.ledger.state().domains.clone())
+    }
+
+    /// Asks the hub for which chains notes may be created now.
+    ///
+    /// # Errors
+    /// When it does not answer, or answers something else.
+    pub(crate) async fn learn_domains(&self) -> Result<(), CoordinatorError> {
+        let (hub, chain_id) = (&self.hub, self.hub_id());
+        let data = IRootHub::spokeChainsCall {}.abi_encode().into();
+        let call = Call { from: Address::ZERO, to: hub.config.verifier, data };
+        let answer = hub.chain.call(call, BlockTag::Latest).await;
+        let answer = answer.map_err(|error| CoordinatorError::Chain { chain_id, error })?;
+        let spokes = IRootHub::spokeChainsCall::abi_decode_returns(&answer)
+            .map_err(|error| CoordinatorError::HubLog(format!("spokeChains: {error}")))?;
+        self.ledger.observe(|state| {
+            state.domains = spokes.iter().filter_map(|id| u64::try_from(*id).ok()).collect();
+            state.domains.insert(chain_id);
+        });
+        Ok(())
     }
 
     /// What every chain checks.

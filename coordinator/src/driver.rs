@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, Link};
 use crate::error::{CoordinatorError, LedgerError, LoadError};
 use crate::metrics;
-use crate::pipeline::deliver::Patience;
+use crate::pipeline::unstick::Patience;
 use crate::pipeline::{batch, commit, deliver, finalize, snapshot};
 use crate::service::check_identity;
 use crate::store::Guard;

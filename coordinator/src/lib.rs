@@ -10,9 +10,11 @@ mod metrics;
 pub mod notes;
 pub mod pipeline;
 pub mod refusal;
+pub mod requests;
 mod service;
 pub mod state;
 pub mod store;
+mod version;
 
 pub use config::CoordinatorConfig;
 pub use error::CoordinatorError;

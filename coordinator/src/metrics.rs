@@ -3,17 +3,44 @@
 use hypha_protocol::status::Status;
 use metrics::{counter, gauge, histogram};
 
-/// An operation took a status, this many milliseconds after its submission.
-pub(crate) fn moved(status: Status, after: u64) {
-    counter!("hypha_transfers_total", "status" => status.as_str()).increment(1);
+/// A status that an operation or a request took.
+pub(crate) struct Moved {
+    counter: &'static str,
+    status: Status,
+    /// Milliseconds since it was submitted, or first seen on a chain.
+    after: u64,
+}
+
+impl Moved {
+    /// An operation took it.
+    pub(crate) fn transfer(status: Status, after: u64) -> Self {
+        Self { counter: "hypha_transfers_total", status, after }
+    }
+
+    /// A request took it.
+    pub(crate) fn request(status: Status, after: u64) -> Self {
+        Self { counter: "hypha_requests_total", status, after }
+    }
+}
+
+/// Something took a status.
+pub(crate) fn moved(moved: &Moved) {
+    let word = moved.status.as_str();
+    counter!(moved.counter, "status" => word).increment(1);
     #[allow(clippy::cast_precision_loss)] // Milliseconds since a submission are far below 2^52.
-    histogram!("hypha_stage_seconds", "stage" => status.as_str()).record(after as f64 / 1_000.0);
+    histogram!("hypha_stage_seconds", "stage" => word).record(moved.after as f64 / 1_000.0);
 }
 
 /// Operations that wait for a batch.
 pub(crate) fn queue_depth(depth: usize) {
     #[allow(clippy::cast_precision_loss)] // Bounded by the configuration.
     gauge!("hypha_queue_depth").set(depth as f64);
+}
+
+/// Requests in the hub's queue that no batch carries.
+pub(crate) fn requests_waiting(waiting: usize) {
+    #[allow(clippy::cast_precision_loss)] // Each cost a fee, so there are far fewer than 2^52.
+    gauge!("hypha_requests_waiting").set(waiting as f64);
 }
 
 /// Operations and packed bytes of a new batch.

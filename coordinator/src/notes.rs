@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alloy::primitives::{Address, B256};
 use hypha_protocol::contracts::Resource;
-use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_id, resource_key};
+use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_id, resource_key, void_key};
 use hypha_protocol::operations::Operation;
 use hypha_tree::Key;
 
@@ -39,6 +39,8 @@ pub enum Holder {
     Resource(B256),
     /// The nullifier of the note with this id.
     Nullifier(B256),
+    /// That a request was void.
+    Void,
 }
 
 /// Which notes a listing asks for.
@@ -79,6 +81,12 @@ const LOOKED_AT_PER_NOTE: usize = 64;
 
 /// Operations of one batch that [`Notes::position`] can tell apart, times the most notes one creates: far above what fits in a batch.
 const POSITION_BITS: u32 = 24;
+
+/// The key that says for ever that a request was void, where the operation is one that says so.
+fn void_key_of(operation: &Operation) -> Option<Key> {
+    let Operation::Void(void) = operation else { return None };
+    Some(void_key(void.request().chain_id(), void.request().number()))
+}
 
 /// All notes.
 #[derive(Debug, Default)]
@@ -137,6 +145,9 @@ impl Notes {
         let mut position = index << POSITION_BITS;
         for operation in operations {
             let origin = Origin { index, operation: operation.id() };
+            if let Some(key) = void_key_of(operation) {
+                self.by_key.insert(key, Holder::Void);
+            }
             for id in operation.input_ids() {
                 if let Some(note) = self.by_id.get_mut(&id) {
                     note.spent = Some(origin);
@@ -158,6 +169,9 @@ impl Notes {
     /// Takes back a batch that [`Self::apply`] took in; the newest first.
     pub(crate) fn undo<'op>(&mut self, operations: impl IntoIterator<Item = &'op Operation>) {
         for operation in operations {
+            if let Some(key) = void_key_of(operation) {
+                self.by_key.remove(&key);
+            }
             for id in operation.input_ids() {
                 if let Some(note) = self.by_id.get_mut(&id) {
                     note.spent = None;

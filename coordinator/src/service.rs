@@ -4,13 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::sol_types::SolCall;
 use hypha_chain::config::ChainConfig;
 use hypha_chain::error::ChainError;
-use hypha_chain::ports::{BlockTag, Call, Chain, Clock, Store};
+use hypha_chain::ports::{BlockTag, Chain, Clock, Store};
 use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
-use hypha_protocol::contracts::IRootHub;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -72,9 +70,10 @@ impl Service {
         let context = Arc::new(context(batch, limits, &ports).await?);
         reach_hub(&context, &shutdown).await?;
         let (desk, admissions) = Desk::new();
-        let tables = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
+        let submit = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
+        let submit = SubmitConfig { max_gas: context.batch.max_gas, ..submit };
         let Ports { store, clock, signer, .. } = ports;
-        let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, tables);
+        let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, submit);
         let mut tasks = JoinSet::new();
         let writer = admit::write_admissions(context.clone(), admissions);
         tasks.spawn(async {
@@ -179,20 +178,8 @@ async fn ask_hub(context: &Context) -> Result<(), CoordinatorError> {
     let failed = |error| CoordinatorError::Chain { chain_id, error };
     check_identity(&context.ledger, hub).await?;
     let head = hub.chain.block(BlockTag::Latest).await.map_err(failed)?;
-    let call = Call {
-        from: alloy::primitives::Address::ZERO,
-        to: hub.config.verifier,
-        data: IRootHub::spokeChainsCall {}.abi_encode().into(),
-    };
-    let answer = hub.chain.call(call, BlockTag::Latest).await.map_err(failed)?;
-    let spokes = IRootHub::spokeChainsCall::abi_decode_returns(&answer)
-        .map_err(|error| CoordinatorError::HubLog(format!("spokeChains: {error}")))?;
-    context.ledger.observe(|state| {
-        state.domains = spokes.iter().filter_map(|id| u64::try_from(*id).ok()).collect();
-        state.domains.insert(chain_id);
-        state.hub_time = head.map_or(0, |block| block.time);
-    });
-    Ok(())
+    context.ledger.observe(|state| state.hub_time = head.map_or(0, |block| block.time));
+    context.learn_domains().await
 }
 
 /// Compares a chain with the one that the store was begun with; the first time, remembers it.

@@ -5,72 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alloy::primitives::B256;
-use hypha_protocol::batch::next_batch_chain;
 use hypha_protocol::ids::{resource_id, word};
 use hypha_protocol::operations::Operation;
-use hypha_protocol::replay::with_touches;
 use hypha_protocol::status::Status;
-use hypha_tree::{Root, Touch, Tree};
+use hypha_tree::Root;
 
-use crate::config::LimitsConfig;
 use crate::notes::Notes;
+use crate::requests::{RequestEntry, Requests};
 use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord};
-
-/// The tree after one batch.
-#[derive(Clone)]
-pub struct Version {
-    /// Number of the root.
-    pub index: u64,
-    /// The root.
-    pub root: B256,
-    /// The batch chain.
-    pub batch_chain: B256,
-    /// Leaves written by all batches since this process's first version: what lies between two versions costs the difference.
-    pub written: u64,
-    /// The tree itself.
-    pub tree: Tree,
-}
-
-impl Version {
-    /// Index 0: the empty tree.
-    pub fn genesis(batch_chain: B256) -> Self {
-        let tree = Tree::new();
-        Self { index: 0, root: word(tree.root()), batch_chain, written: 0, tree }
-    }
-
-    /// The version after this one, by a batch of these packed operations, which touch these keys.
-    pub fn next(&self, touches: &[Touch], operations: &[u8]) -> Self {
-        let (index, tree) = (self.index + 1, with_touches(&self.tree, touches));
-        let root = tree.root();
-        let batch_chain = next_batch_chain(self.batch_chain, index, root, operations);
-        let written = self.written + touches.iter().filter(|touch| touch.new.is_some()).count() as u64;
-        Self { index, root: word(root), batch_chain, written, tree }
-    }
-}
-
-/// The snapshot on disk, or the first version where there is none.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapshotMark {
-    /// Its index.
-    pub index: u64,
-    /// [`Version::written`] of its version.
-    pub written: u64,
-}
-
-/// How much of the tree's past is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keep {
-    /// Most versions.
-    pub(crate) versions: usize,
-    /// Most bytes that are there only for versions before the newest.
-    pub(crate) bytes: usize,
-}
-
-impl From<&LimitsConfig> for Keep {
-    fn from(limits: &LimitsConfig) -> Self {
-        Self { versions: limits.versions, bytes: limits.version_bytes }
-    }
-}
+pub(crate) use crate::version::Keep;
+pub use crate::version::{SnapshotMark, Version};
 
 /// An operation under way.
 #[derive(Clone, Debug)]
@@ -122,7 +66,9 @@ pub struct State {
     pub notes: Notes,
     /// Operations under way, by admission number.
     pub entries: BTreeMap<u64, Entry>,
-    /// Batches that are not final, or have members that are not finalized.
+    /// Requests under way.
+    pub requests: Requests,
+    /// Batches that are not final, or carry something that is not finalized.
     pub batches: BTreeMap<u64, BatchRecord>,
     /// Every configured chain.
     pub chains: BTreeMap<u64, ChainView>,
@@ -161,6 +107,7 @@ impl State {
             versions: BTreeMap::from([(base.index, base)]),
             notes: Notes::default(),
             entries: BTreeMap::new(),
+            requests: Requests::default(),
             batches: BTreeMap::new(),
             chains: BTreeMap::new(),
             domains: BTreeSet::new(),
@@ -227,6 +174,17 @@ impl State {
         self.promised.get(output).and_then(|number| self.entries.get(number))
     }
 
+    /// The operation or request that wants to spend this note and is not in the tree yet.
+    pub fn claimed_by(&self, input: &B256) -> Option<B256> {
+        let request = || self.requests.claimant(input).map(RequestEntry::id);
+        self.claimant(input).map(|entry| entry.id).or_else(request)
+    }
+
+    /// Whether an operation or request that is not in the tree yet will create this note.
+    pub fn is_promised(&self, output: &B256) -> bool {
+        self.promiser(output).is_some() || self.requests.promiser(output).is_some()
+    }
+
     /// Operations that wait for a batch, in order of admission.
     pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
         self.admitted.iter().filter_map(|number| self.entries.get(number))
@@ -237,9 +195,9 @@ impl State {
         self.admitted.len()
     }
 
-    /// Chains other than the hub and this operation's, that must confirm its batch before it is finalized.
-    pub fn concerned<'entry>(&'entry self, entry: &Entry, hub: u64) -> impl Iterator<Item = u64> + 'entry {
-        entry.domains().into_iter().filter(move |domain| *domain != hub && self.domains.contains(domain))
+    /// Of these chains those that must confirm a batch before what it carries is finalized: registered, and not the hub.
+    pub fn concerned(&self, domains: BTreeSet<u64>, hub: u64) -> impl Iterator<Item = u64> {
+        domains.into_iter().filter(move |domain| *domain != hub && self.domains.contains(domain))
     }
 
     /// Sets an operation; one that is finalized or rejected is dropped, the store has it.
@@ -287,12 +245,35 @@ impl State {
         self.batches.insert(batch.index, batch);
     }
 
-    /// Drops the batches that are over: final, and all members finalized.
+    /// The requests that a batch carries and that are under way, in their order.
+    pub fn requests_of<'batch>(
+        &'batch self,
+        batch: &'batch BatchRecord,
+    ) -> impl Iterator<Item = &'batch RequestEntry> {
+        batch.requests.iter().filter_map(|name| self.requests.get(name))
+    }
+
+    /// The operations that a batch carries and that are under way, in their order; without what resolves requests.
+    pub fn members_of<'batch>(
+        &'batch self,
+        batch: &'batch BatchRecord,
+    ) -> impl Iterator<Item = &'batch Entry> {
+        batch.members.iter().filter_map(|number| self.entries.get(number))
+    }
+
+    /// All operations of a batch that is not final, in their order.
+    pub fn operations_of(&self, batch: &BatchRecord) -> Vec<Arc<Operation>> {
+        let resolved = self.requests_of(batch).map(|entry| entry.operation.clone());
+        resolved.chain(self.members_of(batch).map(|entry| entry.operation.clone())).collect()
+    }
+
+    /// Drops the batches that are over: final, and all that they carry finalized or rejected.
     pub(crate) fn drop_finished(&mut self) {
-        let entries = &self.entries;
+        let (entries, requests) = (&self.entries, &self.requests);
         self.batches.retain(|_, batch| {
             batch.state != BatchState::Final
                 || batch.members.iter().any(|number| entries.contains_key(number))
+                || batch.requests.iter().any(|name| requests.get(name).is_some())
         });
     }
 
@@ -337,7 +318,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use hypha_tree::{Key, ValueHash};
+    use hypha_tree::{Key, Touch, ValueHash};
 
     use super::*;
 

@@ -8,6 +8,7 @@ mod pack;
 mod pack_error;
 mod request;
 mod request_error;
+mod terms;
 mod unpack;
 
 use alloy::primitives::B256;

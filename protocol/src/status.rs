@@ -68,9 +68,11 @@ macro_rules! words {
 }
 
 words! {
-    /// How far a transfer or an issue has come.
+    /// How far a transfer, an issue or a request has come.
     Status {
-        /// Durable at the coordinator, which has answered 202.
+        /// Of a request only: its own chain has queued it, and it has not come to the hub.
+        Queued = "queued",
+        /// Durable at the coordinator, which has answered 202; of a request, come to the hub's queue.
         Admitted = "admitted",
         /// Chosen for a batch.
         Batched = "batched",
@@ -80,7 +82,7 @@ words! {
         Delivered = "delivered",
         /// Final on the hub, and confirmed by every registered spoke that it concerns.
         Finalized = "finalized",
-        /// Refused, for good.
+        /// Refused, for good; of a request, that a final batch says that it is void.
         Rejected = "rejected",
     }
 }
@@ -114,7 +116,7 @@ mod tests {
     #[test]
     fn other_words_are_refused() {
         let error = "Admitted".parse::<Status>().expect_err("words are lower case");
-        assert!(error.to_string().contains("admitted, batched, committed"));
+        assert!(error.to_string().contains("queued, admitted, batched, committed"));
         assert!(serde_json::from_str::<RootStatus>("\"finalized\"").is_err());
     }
 }

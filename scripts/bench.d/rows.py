@@ -1,6 +1,6 @@
 """Rows of measurements, for scripts/bench.
 
-rows.py gas FILE           rows from what test/gas/Gas.t.sol measured
+rows.py gas FILE...        rows from what test/gas/*.sol measured
 rows.py e2e FILE           rows from what scripts/devnet --json wrote
 rows.py table FILE         a table of rows, one line a case
 rows.py tree FILE          what scripts/bench tree measured: tables of cases of one kind, notes, targets
@@ -45,7 +45,11 @@ def dump(rows):
     print(f'{{"rows":[\n{lines}\n]}}')
 
 
-def gas_rows(path):
+def gas_rows(*paths):
+    return [one for path in paths for one in gas_rows_of(path)]
+
+
+def gas_rows_of(path):
     with open(path, encoding="utf-8") as file:
         return [one for line in file for one in rows_of_transaction(json.loads(line))]
 
@@ -61,7 +65,13 @@ def rows_of_transaction(measured):
     rows = [
         row(case, "proof_bytes", measured["proofBytes"], "bytes"),
         row(case, "calldata_bytes", length, "bytes"),
+    ]
+    if measured["leastBytes"]:
+        rows.append(row(case, "over_least", round(100 * (length / measured["leastBytes"] - 1), 2), "%"))
+    rows += [
         row(case, "execution_gas", used - before, "gas"),
+        row(case, "floor_gas", floor, "gas"),
+        row(case, "over_floor", max(used - floor, 0), "gas"),
         row(case, "gas", gas, "gas"),
     ]
     if measured["transfers"]:
@@ -69,6 +79,8 @@ def rows_of_transaction(measured):
     elif case.startswith(CONSTANT_COST):
         for transfers in BATCHES:
             rows += shares(f"{case}/transfers={transfers}", gas, transfers, KEYS_PER_TRANSFER * transfers)
+    elif measured["keys"] and not case.startswith("verify"):
+        rows.append(row(case, "gas_per_key", gas, "gas"))
     return rows
 
 

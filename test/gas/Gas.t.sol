@@ -34,6 +34,8 @@ contract GasTest is Test {
     uint64 private constant FAR = type(uint64).max;
     /// @dev Roots that an attested spoke keeps.
     uint64 private constant RING_LENGTH = 256;
+    /// @dev Indexes that an attested spoke is not told of before it is told of the next one.
+    uint64 private constant SKIPPED = 256;
     bytes32 private constant FACT_TYPEHASH = keccak256(
         "Fact(uint256 srcChain,address emitter,bytes32 key,bytes32 value,uint64 blockNumber,bytes32 blockHash,uint64 blockTime,uint64 setId)"
     );
@@ -45,6 +47,7 @@ contract GasTest is Test {
         uint256 transfers;
         uint256 keys;
         uint256 proofBytes;
+        uint256 leastBytes;
         bytes32 root;
         bytes32 newRoot;
         bytes operations;
@@ -70,26 +73,33 @@ contract GasTest is Test {
         Attestors memory three = _attestors(2, 3);
         Attestors memory five = _attestors(3, 5);
         _clean = vm.snapshotState();
-        uint256[2] memory leaves = [uint256(1_000), 100_000];
-        uint256[3] memory transfers = [uint256(1), 16, 64];
+        uint256[3] memory leaves = [uint256(1_000), 100_000, 1_000_000];
         for (uint256 i = 0; i < leaves.length; ++i) {
-            for (uint256 j = 0; j < transfers.length; ++j) {
-                Fixture memory fixture = _fixture(leaves[i], transfers[j]);
-                string memory size = string.concat(
-                    "/leaves=", vm.toString(leaves[i]), "/transfers=", vm.toString(transfers[j])
-                );
-                _measureApplyBatch(size, fixture, three);
-                _measureAdvance(size, fixture, three);
-            }
-            _measureVerifyProof(leaves[i], three);
+            _measureBatches(leaves[i], three);
+            _measureSingle(leaves[i], three);
         }
-        _measureAdvanceAttested(three);
-        _measureAdvanceAttested(five);
+        _measureAdvanceAttested(three, 0);
+        _measureAdvanceAttested(five, 0);
+        _measureAdvanceAttested(five, SKIPPED);
         _measureConfirm(three);
         _measureConfirm(five);
     }
 
     // ---- what is measured
+
+    /// @dev Batches of fixed sizes, and the largest one, where it is none of them.
+    function _measureBatches(uint256 leaves, Attestors memory attestors) private {
+        string memory json = vm.readFile(string.concat(DIRECTORY, "largest-", vm.toString(leaves), ".json"));
+        uint256[4] memory transfers = [uint256(1), 16, 64, vm.parseJsonUint(json, ".transfers")];
+        for (uint256 i = 0; i < transfers.length; ++i) {
+            if (i == 3 && transfers[i] == transfers[2]) continue;
+            Fixture memory fixture = _fixture(leaves, transfers[i]);
+            string memory size =
+                string.concat("/leaves=", vm.toString(leaves), "/transfers=", vm.toString(transfers[i]));
+            _measureApplyBatch(size, fixture, attestors);
+            _measureAdvance(size, fixture, attestors);
+        }
+    }
 
     function _measureApplyBatch(string memory size, Fixture memory fixture, Attestors memory attestors)
         private
@@ -114,21 +124,21 @@ contract GasTest is Test {
         assertEq(IRootVerifier(address(spoke)).stateRoot(), fixture.newRoot);
     }
 
-    /// @dev With a ring that is full, as it is for all time after the first 256 roots.
-    function _measureAdvanceAttested(Attestors memory attestors) private {
+    /// @dev With a ring that is full, as it is for all time after the first 256 roots; `skipped` of which it was never told.
+    function _measureAdvanceAttested(Attestors memory attestors, uint64 skipped) private {
         IRootSpoke spoke = _deploySpoke(attestors, true, keccak256("root 1"));
         for (uint64 index = 2; index <= RING_LENGTH; ++index) {
             (bytes memory earlier,) = _attestedCall(attestors, index);
             _send(_relayer, address(spoke), earlier);
         }
         vm.warp(block.timestamp + 12);
-        (bytes memory call, uint256 proofBytes) = _attestedCall(attestors, RING_LENGTH + 1);
+        (bytes memory call, uint256 proofBytes) = _attestedCall(attestors, RING_LENGTH + 1 + skipped);
         Fixture memory none;
         none.proofBytes = proofBytes;
-        _measure(
-            string.concat("advanceAttested/signatures=", attestors.name), _relayer, address(spoke), call, none
-        );
-        assertEq(IRootVerifier(address(spoke)).index(), RING_LENGTH + 1);
+        string memory name = string.concat("advanceAttested/signatures=", attestors.name);
+        if (skipped > 0) name = string.concat(name, "/skipped=", vm.toString(skipped));
+        _measure(name, _relayer, address(spoke), call, none);
+        assertEq(IRootVerifier(address(spoke)).index(), RING_LENGTH + 1 + skipped);
     }
 
     /// @dev The second confirmation of a spoke, which already has an index.
@@ -149,9 +159,9 @@ contract GasTest is Test {
         assertEq(RootHub(HUB).confirmedIndex(TO_CHAIN), 2);
     }
 
-    function _measureVerifyProof(uint256 leaves, Attestors memory attestors) private {
-        string memory json =
-            vm.readFile(string.concat(DIRECTORY, "membership-", vm.toString(leaves), ".json"));
+    /// @dev The proof that a note is there, and that a key is not.
+    function _measureSingle(uint256 leaves, Attestors memory attestors) private {
+        string memory json = vm.readFile(string.concat(DIRECTORY, "single-", vm.toString(leaves), ".json"));
         bytes32 root = vm.parseJsonBytes32(json, ".root");
         bytes memory proof = vm.parseJsonBytes(json, ".proof");
         _deployHub(attestors, root);
@@ -159,12 +169,19 @@ contract GasTest is Test {
             IRootVerifier.verifyProof,
             (root, vm.parseJsonBytes32(json, ".key"), vm.parseJsonBytes(json, ".value"), proof)
         );
+        _measureQuestion(string.concat("verifyProof/leaves=", vm.toString(leaves)), call, proof.length);
+        proof = vm.parseJsonBytes(json, ".absenceProof");
+        call = abi.encodeCall(
+            IRootVerifier.verifyAbsence, (root, vm.parseJsonBytes32(json, ".absentKey"), proof)
+        );
+        _measureQuestion(string.concat("verifyAbsence/leaves=", vm.toString(leaves)), call, proof.length);
+    }
+
+    function _measureQuestion(string memory name, bytes memory call, uint256 proofBytes) private {
         Fixture memory one;
-        one.proofBytes = proof.length;
+        one.proofBytes = proofBytes;
         one.keys = 1;
-        bytes memory answer =
-            _measure(string.concat("verifyProof/leaves=", vm.toString(leaves)), _relayer, HUB, call, one);
-        assertTrue(abi.decode(answer, (bool)));
+        assertTrue(abi.decode(_measure(name, _relayer, HUB, call, one), (bool)));
     }
 
     // ---- measuring
@@ -188,6 +205,7 @@ contract GasTest is Test {
         vm.serializeUint(row, "transfers", about.transfers);
         vm.serializeUint(row, "keys", about.keys);
         vm.serializeUint(row, "proofBytes", about.proofBytes);
+        vm.serializeUint(row, "leastBytes", about.leastBytes);
         vm.serializeUint(row, "calldataBytes", call.length);
         vm.serializeUint(row, "zeroBytes", zeros);
         vm.writeLine(MEASURED, vm.serializeUint(row, "used", used.gasTotalUsed));
@@ -213,6 +231,7 @@ contract GasTest is Test {
         fixture.transfers = vm.parseJsonUint(json, ".transfers");
         fixture.keys = vm.parseJsonUint(json, ".keys");
         fixture.proofBytes = vm.parseJsonUint(json, ".proofBytes");
+        fixture.leastBytes = vm.parseJsonUint(json, ".leastBytes");
         fixture.root = vm.parseJsonBytes32(json, ".root");
         fixture.newRoot = vm.parseJsonBytes32(json, ".newRoot");
         fixture.operations = vm.parseJsonBytes(json, ".operations");

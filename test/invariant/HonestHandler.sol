@@ -20,6 +20,7 @@ abstract contract HonestHandler is Ledger {
     }
 
     function landTransfer(uint256 pick) public {
+        resolveDue(); // which may spend what is unspent
         Resource memory note = unspentNote(pick);
         landHonest(move(note, ALICE, HUB_CHAIN, vm.addr(ALICE)));
     }

@@ -58,11 +58,15 @@ abstract contract Ledger is RequestWorld {
 
     /// @dev Lands an operation by a sequencer, after everything that is due.
     function landHonest(OperationBuilder.Operation memory operation) internal {
+        resolveDue();
+        land(commitBatch(operation));
+        noteEffects(operation);
+    }
+
+    function resolveDue() internal {
         while (headIsDue()) {
             resolveHead(SEQUENCER);
         }
-        land(commitBatch(operation));
-        noteEffects(operation);
     }
 
     function resolveHead(address caller) internal {

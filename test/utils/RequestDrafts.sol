@@ -19,6 +19,7 @@ abstract contract RequestDrafts is Test {
     uint8 internal constant ISSUE = 4;
     uint256 internal constant ALICE = 0xA1;
     uint256 internal constant BOB = 0xB0B;
+    bytes32 internal constant LABEL = "coin";
     bytes32 internal constant KIND = keccak256("kind");
     bytes32 internal constant ONE = keccak256("1");
 
@@ -115,7 +116,7 @@ abstract contract RequestDrafts is Test {
     function _issueDraft() internal pure returns (OperationBuilder.IssueDraft memory) {
         return OperationBuilder.IssueDraft({
             issuer: BOB, // of a signed one; a requested one's is its sender
-            label: "coin",
+            label: LABEL,
             deadline: type(uint64).max,
             domainId: OTHER_CHAIN,
             owner: vm.addr(ALICE),
@@ -127,7 +128,7 @@ abstract contract RequestDrafts is Test {
 
     /// @dev The note that the sender's request for `_issueDraft` creates.
     function _issued() internal view returns (Resource memory) {
-        bytes32 kind = keccak256(abi.encode(uint256(CHAIN), SENDER, bytes32("coin")));
+        bytes32 kind = keccak256(abi.encode(uint256(CHAIN), SENDER, LABEL));
         return Resource(OTHER_CHAIN, vm.addr(ALICE), kind, 700, 0, keccak256("salt"));
     }
 

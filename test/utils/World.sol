@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Test} from "forge-std/Test.sol";
 import {AttestedFacts} from "../../contracts/facts/AttestedFacts.sol";
 import {
     Batch,
@@ -13,11 +12,12 @@ import {
 } from "../../contracts/interfaces/IHypha.sol";
 import {RootHub} from "../../contracts/RootHub.sol";
 import {RootSpoke} from "../../contracts/RootSpoke.sol";
+import {Attestors} from "./Attestors.sol";
 import {OperationBuilder} from "./OperationBuilder.sol";
 import {TreeModel} from "./TreeModel.sol";
 
 /// @title A hub, a verifying and an attested spoke, their attestors, and honest batches for them
-abstract contract World is Test {
+abstract contract World is Attestors {
     using TreeModel for TreeModel.Tree;
 
     uint256 internal constant HUB_CHAIN = 1001;
@@ -33,32 +33,14 @@ abstract contract World is Test {
     uint256 internal constant ALICE = 0xA1;
     uint256 internal constant BOB = 0xB0B;
 
-    /// @dev What attestors sign, in the order of its EIP-712 type.
-    struct Fact {
-        uint256 srcChain;
-        address emitter;
-        bytes32 key;
-        bytes32 value;
-        uint64 blockNumber;
-        bytes32 blockHash;
-        uint64 blockTime;
-        uint64 setId;
-    }
-
-    bytes32 internal constant FACT_TYPE = keccak256(
-        "Fact(uint256 srcChain,address emitter,bytes32 key,bytes32 value,uint64 blockNumber,bytes32 blockHash,uint64 blockTime,uint64 setId)"
-    );
-
     address internal immutable GOVERNANCE = makeAddr("governance");
     address internal immutable SEQUENCER = makeAddr("sequencer");
     address internal immutable PAUSER = makeAddr("pauser");
     address internal immutable REGISTRAR = makeAddr("registrar");
 
-    AttestedFacts internal facts; // stands for that of every chain: its domain follows the chain id
     RootHub internal hub;
     RootSpoke internal spoke;
     RootSpoke internal attestedSpoke;
-    uint256[] internal attestorKeys; // ascending by address
 
     TreeModel.Tree private _tree;
     bytes32[] internal rootOf; // by index
@@ -70,7 +52,7 @@ abstract contract World is Test {
 
     function setUp() public virtual {
         vm.warp(1_700_000_000);
-        _makeAttestors(3);
+        makeAttestors(3);
         facts = new AttestedFacts(GOVERNANCE, attestorsOf(3), 2, FAR);
         vm.chainId(HUB_CHAIN);
         hub = new RootHub(hubConfig());
@@ -381,20 +363,6 @@ abstract contract World is Test {
         return fact(chainId, spoke_, key, keccak256(abi.encode(root)));
     }
 
-    function fact(uint256 chainId, address emitter, bytes32 key, bytes32 value)
-        internal
-        view
-        returns (bytes memory)
-    {
-        Fact memory said = Fact(chainId, emitter, key, value, 7, keccak256("block"), 99, facts.currentSetId());
-        return factBy(firstKeys(2), said);
-    }
-
-    function factBy(uint256[] memory signers, Fact memory said) internal view returns (bytes memory) {
-        bytes memory signatures = signAll(signers, keccak256(abi.encode(FACT_TYPE, said)));
-        return abi.encodePacked(said.setId, said.blockNumber, said.blockHash, said.blockTime, signatures);
-    }
-
     function conflictProof(uint64 index, bytes32 first, bytes32 second) internal view returns (bytes memory) {
         bytes32 typeHash = keccak256(
             "Conflict(uint256 srcChain,address emitter,bytes32 key,bytes32 first,bytes32 second,uint64 setId)"
@@ -404,40 +372,5 @@ abstract contract World is Test {
         (bytes32 low, bytes32 high) = first < second ? (first, second) : (second, first);
         bytes32 structHash = keccak256(abi.encode(typeHash, HUB_CHAIN, address(hub), key, low, high, setId));
         return abi.encodePacked(setId, signAll(firstKeys(2), structHash));
-    }
-
-    function signAll(uint256[] memory signers, bytes32 structHash)
-        internal
-        view
-        returns (bytes memory signatures)
-    {
-        for (uint256 i = 0; i < signers.length; ++i) {
-            signatures = bytes.concat(
-                signatures, OperationBuilder.sign(signers[i], facts.domainSeparator(), structHash)
-            );
-        }
-    }
-
-    function firstKeys(uint256 count) internal view returns (uint256[] memory keys) {
-        keys = new uint256[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            keys[i] = attestorKeys[i];
-        }
-    }
-
-    function attestorsOf(uint256 count) internal view returns (address[] memory attestors) {
-        attestors = new address[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            attestors[i] = vm.addr(attestorKeys[i]);
-        }
-    }
-
-    function _makeAttestors(uint256 count) private {
-        for (uint256 i = 0; i < count; ++i) {
-            attestorKeys.push(uint256(keccak256(abi.encode("attestor", i))));
-            for (uint256 j = i; j > 0 && vm.addr(attestorKeys[j - 1]) > vm.addr(attestorKeys[j]); --j) {
-                (attestorKeys[j], attestorKeys[j - 1]) = (attestorKeys[j - 1], attestorKeys[j]);
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ use alloy::primitives::B256;
 use axum::Json;
 use axum::extract::{Query, State};
 use hypha_chain::config::Role;
+use hypha_protocol::operations::{OperationError, decode_operations};
 use hypha_protocol::status::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ use super::Shared;
 use super::forms::{self, Parameters, Segment};
 use super::problem::{Code, Problem};
 use crate::context::{Context, Link};
-use crate::store::{BatchRecord, BatchState, queries};
+use crate::store::{BatchRecord, BatchState, LedgerError, queries, tables};
 
 /// One root.
 #[derive(Serialize, ToSchema)]
@@ -155,7 +156,7 @@ fn root_of(batch: &BatchRecord, under_way: bool) -> RootView {
         root: batch.root.to_string(),
         batch_chain: batch.batch_chain.to_string(),
         status: status_of(batch, under_way),
-        operations: batch.members.len(),
+        operations: batch.operation_count(),
     }
 }
 
@@ -178,11 +179,15 @@ pub(crate) async fn batch(State(api): Shared, Segment(index): Segment) -> Result
     let index = forms::number("index", &index)?;
     let row = api.context.ledger.read(move |store| {
         let Some(batch) = queries::batch(store, index)? else { return Ok(None) };
-        let ids = queries::ids(store, &batch.members)?;
-        Ok(queries::body(store, index)?.map(|body| (batch, body, ids)))
+        Ok(queries::body(store, index)?.map(|body| (batch, body)))
     });
     let unknown = || Problem::new(Code::NotFound, format!("no batch {index} is committed"));
-    let (batch, body, ids) = row.await?.ok_or_else(unknown)?;
+    let (batch, body) = row.await?.ok_or_else(unknown)?;
+    let corrupt = |error: OperationError| LedgerError::Corrupt {
+        table: tables::BODIES,
+        detail: format!("batch {index} does not decode: {error}"),
+    };
+    let operations = decode_operations(&body.operations).map_err(corrupt)?;
     let under_way = api.context.ledger.state().batches.contains_key(&index);
     Ok(Json(BatchView {
         index: index.to_string(),
@@ -190,7 +195,7 @@ pub(crate) async fn batch(State(api): Shared, Segment(index): Segment) -> Result
         root: batch.root.to_string(),
         batch_chain: batch.batch_chain.to_string(),
         operations: body.operations.to_string(),
-        ids: ids.iter().map(B256::to_string).collect(),
+        ids: operations.iter().map(|operation| operation.id().to_string()).collect(),
         status: status_of(&batch, under_way),
         tx: batch.delivered.as_ref().map(|seen| seen.tx.to_string()),
     }))

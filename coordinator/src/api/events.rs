@@ -1,4 +1,4 @@
-//! Everything that happens to operations, as server-sent events that a client can resume.
+//! Everything that happens to operations and requests, as server-sent events that a client can resume.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::forms::{self, Parameters};
 use super::problem::{Code, Problem};
 use super::{Api, Shared};
-use crate::store::{EventRecord, queries};
+use crate::store::{EventRecord, RequestName, queries};
 
 /// Clients that follow at once: each holds a connection and a page of events.
 pub(super) const MAX_STREAMS: usize = 256;
@@ -33,7 +33,11 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 pub(crate) struct EventView {
     /// Also the event's id.
     sequence: String,
+    /// Id of the operation; of a request, that of the operation which executes it.
     transfer: String,
+    /// The request, when it came by a chain's queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestNameView>,
     /// Status word, of the transfer or of its root on a chain; also the event's name.
     status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +48,23 @@ pub(crate) struct EventView {
     at: u64,
 }
 
-/// Follows what happens to operations.
+/// What a request is called.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestNameView {
+    /// Chain id of its queue.
+    chain_id: String,
+    /// Its number there.
+    number: String,
+}
+
+impl From<RequestName> for RequestNameView {
+    fn from(name: RequestName) -> Self {
+        Self { chain_id: name.chain_id.to_string(), number: name.number.to_string() }
+    }
+}
+
+/// Follows what happens to operations and requests.
 #[utoipa::path(get, path = "/v1/events",
     params(
         ("after" = Option<String>, Query, description = "begin after this sequence; without, with what happens from now on"),
@@ -107,6 +127,7 @@ fn event(sequence: u64, record: &EventRecord) -> Event {
     let view = EventView {
         sequence: sequence.to_string(),
         transfer: transfer.to_string(),
+        request: record.request.map(RequestNameView::from),
         status: record.status.clone(),
         chain_id: record.chain_id.map(|chain_id| chain_id.to_string()),
         index: record.index.map(|index| index.to_string()),

@@ -2,6 +2,8 @@
 //! its field; path segments and query parameters.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use alloy::primitives::{Address, B256};
 use axum::body::Body;
@@ -210,15 +212,15 @@ fn at(path: &str, code: Code, detail: &str) -> Problem {
     Problem::new(code, format!("{field}: {detail}")).with("field", path)
 }
 
-/// The one variable segment of a path.
-pub(crate) struct Segment(pub(crate) String);
+/// The variable segment of a path, or a tuple of several.
+pub(crate) struct Segment<T = String>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Segment {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(text)| Self(text))
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(segment)| Self(segment))
             .map_err(|rejection| Problem::new(Code::BadValue, rejection.body_text()))
     }
 }
@@ -233,6 +235,15 @@ pub(crate) fn word(name: &str, text: &str) -> Result<B256, Problem> {
 pub(crate) fn number(name: &str, text: &str) -> Result<u64, Problem> {
     check_decimal(text, 64, name)?;
     json::parse_decimal_u64(name, text).map_err(|error| bad_value(&error))
+}
+
+/// Two numbers of 64 bits, with `-` between them.
+pub(crate) struct Pair(pub(crate) u64, pub(crate) u64);
+
+impl Display for Pair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.0, self.1)
+    }
 }
 
 /// The parameters of a query, each taken once; what is left is unknown.
@@ -259,6 +270,22 @@ impl Parameters {
         let Some(text) = self.0.remove(name) else { return Ok(None) };
         check_hex(&text, 20, name)?;
         json::parse_address(name, &text).map(Some).map_err(|error| bad_value(&error))
+    }
+
+    /// Takes a word of a list.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, Problem> {
+        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| at(name, Code::BadValue, &format!("{error}")))
+    }
+
+    /// Takes two numbers.
+    pub(crate) fn pair(&mut self, name: &str) -> Result<Option<Pair>, Problem> {
+        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        let numbers = text.split_once('-').map(|(first, second)| (number(name, first), number(name, second)));
+        match numbers {
+            Some((first, second)) => Ok(Some(Pair(first?, second?))),
+            None => Err(at(name, Code::BadValue, "expected two numbers with - between them")),
+        }
     }
 
     /// Takes `true` or `false`.

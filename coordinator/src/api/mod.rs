@@ -8,7 +8,9 @@ mod openapi;
 mod operations;
 pub mod problem;
 mod proofs;
+mod requests;
 mod resources;
+mod stages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/issues", post(operations::post_issue))
         .route("/v1/transfers/{id}", get(operations::get_operation))
         .route("/v1/issues/{id}", get(operations::get_operation))
+        .route("/v1/requests", get(requests::list))
+        .route("/v1/requests/{chain}/{number}", get(requests::get))
         .route("/v1/resources", get(resources::list))
         .route("/v1/resources/{id}", get(resources::get_resource))
         .route("/v1/nullifiers/{nullifier}", get(resources::get_nullifier))

@@ -6,13 +6,13 @@ use axum::{Json, Router};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Api, chains, events, health, operations, proofs, resources};
+use super::{Api, chains, events, health, operations, proofs, requests, resources};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Hypha coordinator",
-        description = "Takes transfers, batches them and follows them to every chain. \
+        description = "Takes transfers, batches them and follows them to every chain, requests that came by the chains as well. \
         Numbers are decimal strings, words are 0x-hex. Errors are RFC 9457 problem documents with a stable `code` and \
         `retryable`."
     ),
@@ -20,6 +20,8 @@ use super::{Api, chains, events, health, operations, proofs, resources};
         operations::post_transfer,
         operations::post_issue,
         operations::get_operation,
+        requests::list,
+        requests::get,
         resources::list,
         resources::get_resource,
         resources::get_nullifier,

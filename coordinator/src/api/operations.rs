@@ -6,20 +6,20 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::ids::resource_id;
-use hypha_protocol::json::{IssueJson, RequestJson, TransferJson, VoidJson};
+use hypha_protocol::json::{IssueJson, TransferJson};
 use hypha_protocol::operations::{Issue, Operation, Transfer};
-use hypha_protocol::status::{RootStatus, Status};
+use hypha_protocol::status::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::forms::{self, Segment, bad_value};
 use super::problem::{Code, Problem};
+use super::stages::{Reached, ReasonView, StageView, reached, stages};
 use super::{Api, Shared};
-use crate::context::Context;
 use crate::pipeline::admit::admit;
 use crate::store::load::single;
 use crate::store::queries::{self, OperationRow};
-use crate::store::{LedgerError, Milestone, Rejection, tables};
+use crate::store::{LedgerError, tables};
 
 /// What was handed in.
 #[derive(Serialize, ToSchema)]
@@ -63,66 +63,12 @@ pub(crate) struct OperationView {
     stages: Vec<StageView>,
 }
 
-/// An operation: a transfer or an issue in the form in which it was handed in, or what resolves a request.
+/// A transfer or an issue in the form in which it was handed in.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum OperationBody {
     Transfer(TransferJson),
     Issue(IssueJson),
-    Queued(RequestJson),
-    Void(VoidJson),
-}
-
-/// Why an operation was rejected.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ReasonView {
-    /// A code of the problem documents.
-    code: String,
-    detail: String,
-}
-
-/// One thing that happened.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct StageView {
-    /// A status word; for a chain, of its root.
-    stage: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chain_id: Option<String>,
-    /// Milliseconds since it was submitted.
-    at_ms: u64,
-    /// Unix milliseconds.
-    at: u64,
-    /// The transaction.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tx: Option<String>,
-    /// Height of its block.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    block: Option<String>,
-    /// The index that was reached.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<String>,
-    /// Gas that the transaction used, for all operations together that it carried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gas: Option<String>,
-}
-
-impl StageView {
-    fn new(stage: &'static str, at: u64, submitted_at: u64) -> Self {
-        let at_ms = at.saturating_sub(submitted_at);
-        Self { stage, chain_id: None, at_ms, at, tx: None, block: None, index: None, gas: None }
-    }
-
-    fn on_chain(stage: &'static str, chain_id: u64, seen: &Milestone, submitted_at: u64) -> Self {
-        Self {
-            chain_id: Some(chain_id.to_string()),
-            tx: Some(seen.tx.to_string()),
-            block: Some(seen.block.to_string()),
-            index: Some(seen.index.to_string()),
-            gas: seen.gas.map(|gas| gas.to_string()),
-            ..Self::new(stage, seen.at, submitted_at)
-        }
-    }
 }
 
 /// Hands in a transfer.
@@ -161,20 +107,10 @@ pub(crate) async fn get_operation(
     Segment(id): Segment,
 ) -> Result<Json<OperationView>, Problem> {
     let id = forms::word("id", &id)?;
-    let (hub, chains) = (api.context.hub_id(), spoke_ids(&api.context));
+    let (hub, chains) = (api.context.hub_id(), api.context.spoke_ids());
     let view = api.context.ledger.read(move |store| {
         let Some(row) = queries::operation(store, id)? else { return Ok(None) };
-        let mut reached = Vec::new();
-        if let Some(batch) = row.batch.as_ref().filter(|batch| batch.delivered.is_some()) {
-            for chain_id in chains {
-                for (word, table) in
-                    [(RootStatus::Relayed, tables::RELAYED), (RootStatus::Reported, tables::REPORTED)]
-                {
-                    let seen = queries::milestone(store, table, chain_id, batch.index)?;
-                    reached.extend(seen.map(|seen| (word, chain_id, seen)));
-                }
-            }
-        }
+        let reached = reached(store, row.batch.as_ref(), &chains)?;
         Ok(Some((row, reached)))
     });
     let (row, reached) = view.await?.ok_or_else(|| unknown(id))?;
@@ -185,61 +121,31 @@ fn unknown(id: B256) -> Problem {
     Problem::new(Code::NotFound, format!("no transfer or issue {id}"))
 }
 
-fn spoke_ids(context: &Context) -> Vec<u64> {
-    context.spokes.iter().map(|spoke| spoke.config.chain_id).collect()
-}
-
-fn view_of(
-    id: B256,
-    row: OperationRow,
-    reached: &[(RootStatus, u64, Milestone)],
-    hub: u64,
-) -> Result<OperationView, LedgerError> {
-    let operation = single(&row.journal.operation).ok_or_else(|| LedgerError::Corrupt {
-        table: tables::JOURNAL,
-        detail: format!("{id} is no operation"),
-    })?;
+fn view_of(id: B256, row: OperationRow, reached: &[Reached], hub: u64) -> Result<OperationView, LedgerError> {
+    let corrupt =
+        || LedgerError::Corrupt { table: tables::JOURNAL, detail: format!("{id} was not handed in") };
+    let operation = single(&row.journal.operation).ok_or_else(corrupt)?;
+    let form = match &operation {
+        Operation::Transfer(transfer) => OperationBody::Transfer(transfer.into()),
+        Operation::Issue(issue) => OperationBody::Issue(issue.into()),
+        // What resolves requests is in their rows.
+        Operation::Queued(_) | Operation::Void(_) => return Err(corrupt()),
+    };
+    let since = row.journal.submitted_at;
+    let first = StageView::new(Status::Admitted.as_str(), since, since);
+    let stages = stages(vec![first], since, &row.progress, row.batch.as_ref(), reached, hub);
     let committed = row.batch.as_ref().filter(|batch| batch.committed_at.is_some());
     Ok(OperationView {
         id: id.to_string(),
         kind: operation.kind(),
         status: row.progress.status.as_str(),
-        reason: row.progress.rejection.clone().map(|Rejection { code, detail }| ReasonView { code, detail }),
-        submitted_at: row.journal.submitted_at,
+        reason: row.progress.rejection.clone().map(ReasonView::from),
+        submitted_at: since,
         index: row.progress.index.map(|index| index.to_string()),
         root: committed.map(|batch| batch.root.to_string()),
         created: operation.created().iter().map(|resource| resource_id(resource).to_string()).collect(),
         spent: operation.input_ids().iter().map(B256::to_string).collect(),
-        stages: stages(&row, reached, hub),
-        operation: match &operation {
-            Operation::Transfer(transfer) => OperationBody::Transfer(transfer.into()),
-            Operation::Issue(issue) => OperationBody::Issue(issue.into()),
-            Operation::Queued(request) => OperationBody::Queued(request.into()),
-            Operation::Void(void) => OperationBody::Void(void.into()),
-        },
+        stages,
+        operation: form,
     })
-}
-
-fn stages(row: &OperationRow, reached: &[(RootStatus, u64, Milestone)], hub: u64) -> Vec<StageView> {
-    let since = row.journal.submitted_at;
-    let mut stages = vec![StageView::new(Status::Admitted.as_str(), since, since)];
-    if let Some(batch) = &row.batch {
-        stages.push(StageView::new(Status::Batched.as_str(), batch.batched_at, since));
-        let committed = batch.committed_at.map(|at| StageView::new(Status::Committed.as_str(), at, since));
-        stages.extend(committed);
-        let delivered = batch.delivered.as_ref();
-        stages
-            .extend(delivered.map(|seen| StageView::on_chain(Status::Delivered.as_str(), hub, seen, since)));
-    }
-    stages.extend(
-        reached
-            .iter()
-            .map(|(word, chain_id, seen)| StageView::on_chain(word.as_str(), *chain_id, seen, since)),
-    );
-    if let Some(at) = row.progress.ended_at {
-        stages.push(StageView::new(row.progress.status.as_str(), at, since));
-    }
-    // Stable, so that what happened in one millisecond keeps the order of the pipeline.
-    stages.sort_by_key(|stage| stage.at);
-    stages
 }

@@ -4,7 +4,7 @@ use alloy::hex;
 use alloy::primitives::B256;
 use axum::Json;
 use axum::extract::{Query, State};
-use hypha_protocol::ids::{NULLIFIER_VALUE, resource_value};
+use hypha_protocol::ids::{NULLIFIER_VALUE, VOID_VALUE, resource_value};
 use hypha_tree::Key;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -107,6 +107,7 @@ fn value(state: &Memory, key: &Key) -> Option<Vec<u8>> {
     match state.notes.holder(key)? {
         Holder::Resource(id) => state.notes.get(&id).map(|note| resource_value(&note.resource)),
         Holder::Nullifier(_) => Some(NULLIFIER_VALUE.to_vec()),
+        Holder::Void => Some(VOID_VALUE.to_vec()),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::context::Context;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::store::{JournalRecord, LedgerError, ProgressRecord, Update, queries};
+use crate::store::{EventRecord, JournalRecord, LedgerError, ProgressRecord, Update, queries};
 
 /// Operations that wait for the writer: as many as two writes take, so that a client never waits longer than for those.
 const DESK_QUEUE: usize = 2 * GROUP;
@@ -166,7 +166,7 @@ impl Group {
         self.remember(id, &admission.operation);
         let record = JournalRecord { id, operation: admission.packed.clone().into(), submitted_at: now };
         update.admit(&record, Arc::new(admission.operation.clone()), ProgressRecord::admitted());
-        update.event(id, Status::Admitted.as_str(), None, None, now);
+        update.event(EventRecord::of(id, None, Status::Admitted.as_str(), now));
         Ok(Admitted { id, status: Status::Admitted })
     }
 
@@ -181,11 +181,10 @@ impl Group {
             if let Some(origin) = note.and_then(|note| note.spent) {
                 return Err(Refusal::InputSpent { input, by: origin.operation });
             }
-            let claimant = state.claimant(&input).map(|entry| entry.id);
-            if let Some(by) = claimant.or_else(|| self.claims.get(&input).copied()) {
+            if let Some(by) = state.claimed_by(&input).or_else(|| self.claims.get(&input).copied()) {
                 return Err(Refusal::InputClaimed { input, by });
             }
-            if note.is_none() && state.promiser(&input).is_none() && !self.promised.contains(&input) {
+            if note.is_none() && !state.is_promised(&input) && !self.promised.contains(&input) {
                 return Err(Refusal::InputAbsent { input });
             }
         }
@@ -195,7 +194,7 @@ impl Group {
     fn check_outputs(&self, state: &State, operation: &Operation) -> Result<(), Refusal> {
         for resource in operation.created() {
             let output = resource_id(&resource);
-            let exists = state.notes.get(&output).is_some() || state.promiser(&output).is_some();
+            let exists = state.notes.get(&output).is_some() || state.is_promised(&output);
             if exists || self.promised.contains(&output) {
                 return Err(Refusal::OutputExists { output });
             }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use alloy::primitives::Bytes;
 use hypha_protocol::batch::{BatchError, build_witness, verify_witness};
 use hypha_protocol::contracts::IRootHub::BatchApplied;
-use hypha_protocol::operations::{Checked, Rules, check_operations, encode_operations};
+use hypha_protocol::operations::{Checked, Resolution, Rules, check_operations, encode_operations};
 use hypha_protocol::status::Status;
 
 use crate::blocking::blocking;
 use crate::context::Context;
 use crate::error::CoordinatorError;
-use crate::state::{Entry, Version};
+use crate::requests::RequestEntry;
+use crate::state::{Entry, State, Version};
 use crate::store::load::load_entry;
 use crate::store::{
-    BatchBody, BatchRecord, BatchState, Extension, JournalRecord, LedgerError, LoadError, Milestone,
-    ProgressRecord, queries,
+    BatchBody, BatchRecord, BatchState, EventRecord, Extension, JournalRecord, LedgerError, LoadError,
+    Milestone, ProgressRecord, RequestName, queries,
 };
 
 /// Takes in the batch after the head.
@@ -41,6 +42,7 @@ pub(super) async fn adopt(
     let batch = BatchRecord {
         index,
         state: BatchState::Delivered,
+        requests: Vec::new(),
         members: Vec::new(),
         old_root,
         root: version.root,
@@ -74,28 +76,35 @@ async fn write(
     let (hub, now) = (context.hub_id(), context.now());
     let finished = finished(context, checked).await?;
     let operations: Vec<_> = checked.operations().iter().cloned().map(Arc::new).collect();
+    // What resolves requests comes first.
+    let (resolving, others) = operations.split_at(checked.resolutions().len());
     context
         .ledger
         .update(|state, update| {
             let progress = || ProgressRecord::in_batch(Status::Delivered, batch.index);
-            let mut members = Vec::with_capacity(operations.len());
-            for ((operation, id), finished) in operations.iter().zip(checked.ids()).zip(&finished) {
-                let known = state.entry_of(id).or(finished.as_ref());
-                members.push(match known {
-                    Some(entry) => {
-                        update.progress(entry, progress(), Some(hub), now);
-                        entry.number
-                    }
-                    None => {
-                        let packed = encode_operations(std::slice::from_ref(operation.as_ref()))
-                            .map_err(|error| CoordinatorError::HubLog(error.to_string()))?;
-                        let record = JournalRecord { id: *id, operation: packed.into(), submitted_at: now };
-                        update.event(*id, Status::Delivered.as_str(), Some(hub), Some(batch.index), now);
-                        update.admit(&record, operation.clone(), progress())
-                    }
-                });
+            let mut requests = Vec::with_capacity(resolving.len());
+            for (entry, operation) in
+                resolved(state, batch.index, checked.resolutions())?.iter().zip(resolving)
+            {
+                update.move_request(entry.resolved(operation.clone(), progress()), Some(hub), now);
+                requests.push(entry.name());
             }
-            batch.members = members;
+            let mut members = Vec::with_capacity(others.len());
+            for (operation, finished) in others.iter().zip(&finished) {
+                let id = operation.id();
+                if let Some(entry) = state.entry_of(&id).or(finished.as_ref()) {
+                    update.progress(entry, progress(), Some(hub), now);
+                    members.push(entry.number);
+                    continue;
+                }
+                let packed = encode_operations(std::slice::from_ref(operation.as_ref()))
+                    .map_err(|error| CoordinatorError::HubLog(error.to_string()))?;
+                let record = JournalRecord { id, operation: packed.into(), submitted_at: now };
+                let event = EventRecord::of(id, None, Status::Delivered.as_str(), now);
+                update.event(EventRecord { chain_id: Some(hub), index: Some(batch.index), ..event });
+                members.push(update.admit(&record, operation.clone(), progress()));
+            }
+            (batch.requests, batch.members) = (requests, members);
             update.extend(body, Extension { version, operations: operations.clone() });
             update.batch(batch);
             Ok(())
@@ -103,9 +112,28 @@ async fn write(
         .await
 }
 
-/// For each operation its entry, where it is not under way but on disk: rejected here, and taken by the hub all the same.
+/// The requests that a batch resolves: the next ones of the hub's queue, or the hub should not have taken it.
+fn resolved<'state>(
+    state: &'state State,
+    index: u64,
+    resolutions: &[Resolution],
+) -> Result<Vec<&'state RequestEntry>, CoordinatorError> {
+    let mut waiting = state.requests.waiting();
+    let next = |resolution: &Resolution| {
+        let Resolution { chain_id, number, hash, .. } = *resolution;
+        let name = RequestName { chain_id, number };
+        let entry = waiting.next().filter(|entry| (entry.name(), entry.request.hash()) == (name, hash));
+        entry.ok_or_else(|| {
+            CoordinatorError::HubLog(format!("batch {index} resolves {name}, which is not next"))
+        })
+    };
+    resolutions.iter().map(next).collect()
+}
+
+/// For each operation that resolves no request its entry, where it is not under way but on disk: rejected here, and taken by the hub
+/// all the same.
 async fn finished(context: &Context, checked: &Checked) -> Result<Vec<Option<Entry>>, CoordinatorError> {
-    let ids = checked.ids().to_vec();
+    let ids = checked.ids()[checked.resolutions().len()..].to_vec();
     let entries = context.ledger.read(move |store| {
         let entry = |id: &alloy::primitives::B256| {
             let (Some(number), Some(progress)) =

@@ -1,24 +1,31 @@
-//! In: admitted operations, in order of admission. Out: a row that names the members of the next batch. Sets `batched`,
-//! and `rejected` for what can never be batched any more.
+//! In: requests in the hub's queue, in its order; admitted operations, in order of admission. Out: a row that names the members
+//! of the next batch. Sets `batched`, and `rejected` for operations that can never be batched any more.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use alloy::primitives::B256;
 use hypha_protocol::ids::resource_id;
-use hypha_protocol::operations::OperationError;
+use hypha_protocol::operations::{Operation, OperationError, Resource, packed_length};
 use hypha_protocol::status::Status;
+use hypha_tree::Key;
 
+use super::resolve::resolve;
 use crate::api::problem::code_of;
 use crate::config::BatchConfig;
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::metrics;
 use crate::refusal::Refusal;
+use crate::requests::RequestEntry;
 use crate::state::{Entry, State};
 use crate::store::{BatchRecord, BatchState, ProgressRecord, Rejection, Update};
 
 /// Bytes of a batch before its first operation: the count.
 const COUNT_BYTES: usize = 2;
 
-/// Chooses the next batch when the one before is delivered and enough operations wait, or one has waited long enough. Gives
-/// its index.
+/// Chooses the next batch when the one before is delivered and a request waits, or enough operations wait, or one has waited long
+/// enough. Gives its index.
 ///
 /// # Errors
 /// When the store does not take it.
@@ -30,85 +37,143 @@ pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
             if state.batches.values().any(|batch| batch.state < BatchState::Delivered) {
                 return Ok(None);
             }
-            let chosen = choose(state, update, &context.batch, now);
-            Ok(chosen.is_due(&context.batch, now).then(|| put(state, update, &chosen, now)))
+            let mut chosen = Chosen::within(state, &context.batch);
+            chosen.choose_requests(state);
+            chosen.choose_operations(state, update, now);
+            Ok(chosen.is_due(now).then(|| put(state, update, &chosen, now)))
         })
         .await
 }
 
-/// Operations for one batch.
-#[derive(Default)]
+/// What one batch carries.
 struct Chosen<'state> {
+    config: &'state BatchConfig,
+    /// Most operations.
+    most: usize,
+    /// Requests, and what resolves each.
+    requests: Vec<(&'state RequestEntry, Arc<Operation>)>,
     entries: Vec<&'state Entry>,
     bytes: usize,
-    /// Keys they touch.
+    /// How many keys are touched.
     keys: usize,
     /// Whether more would have fitted the tree, but not the batch.
     full: bool,
 }
 
-impl Chosen<'_> {
-    fn is_due(&self, config: &BatchConfig, now: u64) -> bool {
-        let oldest = self.entries.iter().map(|entry| entry.submitted_at).min();
-        oldest.is_some_and(|oldest| self.full || now.saturating_sub(oldest) >= config.max_age_ms)
-    }
-}
-
 /// What can be done with a waiting operation.
 enum Verdict {
     Ready,
-    /// An input is not in the tree yet.
+    /// An input is not in the tree yet, a request that touches the same note comes first, or a reorg of the hub took back the
+    /// registration of a chain.
     Waits,
     Never(Refusal),
 }
 
-fn choose<'state>(
-    state: &'state State,
-    update: &mut Update,
-    config: &BatchConfig,
-    now: u64,
-) -> Chosen<'state> {
-    let mut chosen = Chosen { bytes: COUNT_BYTES, ..Chosen::default() };
-    let most = state.most_operations.unwrap_or(config.max_operations).min(config.max_operations);
-    for entry in state.waiting() {
-        match judge(state, entry, config) {
-            Verdict::Waits => {}
-            Verdict::Never(refusal) => reject(update, entry, &refusal, now),
-            Verdict::Ready => {
-                let bytes = chosen.bytes + entry.size - COUNT_BYTES;
-                let keys = chosen.keys + entry.operation.key_count();
-                if chosen.entries.len() == most || bytes > config.max_bytes || keys > config.max_keys {
-                    chosen.full = true;
-                    break;
-                }
-                (chosen.bytes, chosen.keys) = (bytes, keys);
-                chosen.entries.push(entry);
-            }
+impl<'state> Chosen<'state> {
+    fn within(state: &State, config: &'state BatchConfig) -> Self {
+        Self {
+            config,
+            most: state.most_operations.unwrap_or(config.max_operations).min(config.max_operations),
+            requests: Vec::new(),
+            entries: Vec::new(),
+            bytes: COUNT_BYTES,
+            keys: 0,
+            full: false,
         }
     }
-    chosen.full |= chosen.entries.len() == most;
-    chosen
+
+    /// Whether the batch is made now. A request waits for no company.
+    fn is_due(&self, now: u64) -> bool {
+        let oldest = self.entries.iter().map(|entry| entry.submitted_at).min();
+        let waited = |oldest| self.full || now.saturating_sub(oldest) >= self.config.max_age_ms;
+        !self.requests.is_empty() || oldest.is_some_and(waited)
+    }
+
+    /// Takes up the room of an operation, if there is so much. The first always goes in: whatever a request says, it is resolved.
+    fn take_room(&mut self, bytes: usize, keys: usize) -> bool {
+        let count = self.requests.len() + self.entries.len();
+        let (bytes, keys) = (self.bytes + bytes, self.keys + keys);
+        let fits = count < self.most && bytes <= self.config.max_bytes && keys <= self.config.max_keys;
+        if count > 0 && !fits {
+            self.full = true;
+            return false;
+        }
+        (self.bytes, self.keys) = (bytes, keys);
+        true
+    }
+
+    /// Requests strictly in the order of the queue, as far as one batch can carry them: voids stand before what is executed, and
+    /// no key is touched twice.
+    fn choose_requests(&mut self, state: &'state State) {
+        let (mut touched, mut has_executed) = (BTreeSet::<Key>::new(), false);
+        for entry in state.requests.waiting() {
+            let operation = resolve(state, &entry.request);
+            let is_executed = matches!(operation, Operation::Queued(_));
+            let touches = operation.touches();
+            if (has_executed && !is_executed) || touches.iter().any(|touch| touched.contains(&touch.key)) {
+                return;
+            }
+            // What was read from packed bytes packs.
+            let bytes = packed_length(&operation).unwrap_or(0);
+            if !self.take_room(bytes, touches.len()) {
+                return;
+            }
+            touched.extend(touches.iter().map(|touch| touch.key));
+            has_executed |= is_executed;
+            self.requests.push((entry, Arc::new(operation)));
+        }
+    }
+
+    fn choose_operations(&mut self, state: &'state State, update: &mut Update, now: u64) {
+        for entry in state.waiting() {
+            match judge(state, entry, self.config) {
+                Verdict::Waits => {}
+                Verdict::Never(refusal) => reject(update, entry, &refusal, now),
+                Verdict::Ready => {
+                    if !self.take_room(entry.size - COUNT_BYTES, entry.operation.key_count()) {
+                        return;
+                    }
+                    self.entries.push(entry);
+                }
+            }
+        }
+        self.full |= self.requests.len() + self.entries.len() == self.most;
+    }
 }
 
-/// Claims keep the operations that wait free of conflicts among each other, so each is judged by the tree alone.
+/// Claims keep the operations that wait free of conflicts among each other, and requests come first, so each is judged by the tree
+/// alone.
 fn judge(state: &State, entry: &Entry, config: &BatchConfig) -> Verdict {
     let earliest = state.hub_time.saturating_add(config.deadline_margin_s);
     if let Some(deadline) = entry.operation.deadline().filter(|deadline| *deadline < earliest) {
         return Verdict::Never(OperationError::DeadlinePassed { deadline, timestamp: earliest }.into());
     }
     let created = entry.operation.created();
-    if let Some(output) = created.iter().map(resource_id).find(|id| state.notes.get(id).is_some()) {
-        return Verdict::Never(Refusal::OutputExists { output });
+    let (inputs, outputs) =
+        (entry.operation.input_ids(), created.iter().map(resource_id).collect::<Vec<_>>());
+    if let Some(output) = outputs.iter().find(|id| state.notes.get(id).is_some()) {
+        return Verdict::Never(Refusal::OutputExists { output: *output });
     }
+    let verdict = judge_inputs(state, &inputs);
+    let comes_first = |id: &B256| state.requests.of_note(id).is_some();
+    let is_known = |note: &Resource| u64::try_from(note.domainId).is_ok_and(|id| state.domains.contains(&id));
+    match verdict {
+        Verdict::Ready if inputs.iter().chain(&outputs).any(comes_first) => Verdict::Waits,
+        Verdict::Ready if !created.iter().all(is_known) => Verdict::Waits,
+        verdict => verdict,
+    }
+}
+
+fn judge_inputs(state: &State, inputs: &[B256]) -> Verdict {
     let mut verdict = Verdict::Ready;
-    for input in entry.operation.input_ids() {
+    for input in inputs.iter().copied() {
         match state.notes.get(&input) {
             Some(note) => {
                 if let Some(origin) = note.spent {
                     return Verdict::Never(Refusal::InputSpent { input, by: origin.operation });
                 }
             }
-            None if state.promiser(&input).is_some() => verdict = Verdict::Waits,
+            None if state.is_promised(&input) => verdict = Verdict::Waits,
             None => return Verdict::Never(Refusal::InputAbsent { input }),
         }
     }
@@ -125,17 +190,22 @@ fn reject(update: &mut Update, entry: &Entry, refusal: &Refusal, now: u64) {
 
 fn put(state: &State, update: &mut Update, chosen: &Chosen<'_>, now: u64) -> u64 {
     let index = state.head().index + 1;
-    for entry in &chosen.entries {
-        update.progress(entry, ProgressRecord::in_batch(Status::Batched, index), None, now);
+    let progress = || ProgressRecord::in_batch(Status::Batched, index);
+    for (entry, operation) in &chosen.requests {
+        update.move_request(entry.resolved(operation.clone(), progress()), None, now);
     }
-    metrics::batch(chosen.entries.len(), chosen.bytes);
+    for entry in &chosen.entries {
+        update.progress(entry, progress(), None, now);
+    }
+    metrics::batch(chosen.requests.len() + chosen.entries.len(), chosen.bytes);
     update.batch(BatchRecord {
         index,
         state: BatchState::Batched,
+        requests: chosen.requests.iter().map(|(entry, _)| entry.name()).collect(),
         members: chosen.entries.iter().map(|entry| entry.number).collect(),
         old_root: state.head().root,
-        root: alloy::primitives::B256::ZERO,
-        batch_chain: alloy::primitives::B256::ZERO,
+        root: B256::ZERO,
+        batch_chain: B256::ZERO,
         foreign: false,
         attempt: 0,
         batched_at: now,

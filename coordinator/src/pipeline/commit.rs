@@ -8,15 +8,33 @@ use alloy::sol_types::SolCall;
 use hypha_chain::submit::Submitter;
 use hypha_protocol::batch::{BatchError, build_witness, verify_batch};
 use hypha_protocol::contracts::IRootHub;
-use hypha_protocol::operations::{Operation, OperationError, Rules, encode_operations};
+use hypha_protocol::operations::{Operation, OperationError, RequestError, Rules, encode_operations};
 use hypha_protocol::status::Status;
 
 use super::rollback::withdraw;
+use super::weight::is_too_heavy;
 use crate::blocking::blocking;
+use crate::config::BatchConfig;
 use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::state::{State, Version};
 use crate::store::{BatchBody, BatchRecord, BatchState, Extension, ProgressRecord, Update};
+
+/// A batch whose members are chosen.
+struct Chosen {
+    batch: BatchRecord,
+    operations: Vec<Arc<Operation>>,
+    head: Version,
+}
+
+/// What it is then.
+struct Built {
+    batch: BatchRecord,
+    body: BatchBody,
+    calldata: Bytes,
+    extension: Extension,
+    too_heavy: bool,
+}
 
 /// Commits the batch that is chosen, if one is. Gives its index.
 ///
@@ -24,31 +42,30 @@ use crate::store::{BatchBody, BatchRecord, BatchState, Extension, ProgressRecord
 /// [`CoordinatorError::OwnBatch`] when it fails the hub's own checks: nothing is written then. Otherwise when the store does
 /// not take it.
 pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u64>, CoordinatorError> {
-    let Some((batch, operations, head)) = chosen(&context.ledger.state()) else { return Ok(None) };
-    let index = batch.index;
+    let Some(chosen) = chosen(&context.ledger.state()) else { return Ok(None) };
+    let (index, count) = (chosen.batch.index, chosen.operations.len());
     let rules = context.hub_rules(context.ledger.state().hub_time);
-    let members = operations.clone();
-    match blocking(move || build(&head, &members, &rules)).await? {
-        Ok((body, _)) if operations.len() > 1 && weight(&body) > context.batch.max_calldata_bytes => {
-            shrink(context, index, operations.len()).await?;
+    let (config, now) = (context.batch.clone(), context.now());
+    match blocking(move || build(chosen, &rules, &config, now)).await? {
+        Ok(built) if built.too_heavy && count > 1 => {
+            shrink(context, index, count).await?;
             Ok(None)
         }
-        Ok((body, version)) => {
-            write(context, submitter, batch, body, Extension { version, operations }).await?;
+        Ok(built) => {
+            write(context, submitter, built).await?;
             Ok(Some(index))
         }
-        // A deadline went by since the members were chosen: choose again.
-        Err(BatchError::Operation(OperationError::DeadlinePassed { .. })) => {
+        // A deadline went by, or a chain was registered, since the members were chosen: choose again.
+        Err(BatchError::Operation(
+            OperationError::DeadlinePassed { .. }
+            | OperationError::UnknownDomain { .. }
+            | OperationError::Request(RequestError::KnownDomain { .. }),
+        )) => {
             withdraw(context, index).await?;
             Ok(None)
         }
         Err(error) => Err(CoordinatorError::OwnBatch { index, error }),
     }
-}
-
-/// Bytes of a batch's calldata, but for the few of its head.
-fn weight(body: &BatchBody) -> usize {
-    body.operations.len() + body.witness.len()
 }
 
 /// Takes back a batch that is too large for a transaction; the next ones have at most half as many operations, and each one
@@ -60,45 +77,40 @@ pub(super) async fn shrink(context: &Context, index: u64, operations: usize) -> 
     Ok(())
 }
 
-fn chosen(state: &State) -> Option<(BatchRecord, Vec<Arc<Operation>>, Version)> {
+fn chosen(state: &State) -> Option<Chosen> {
     let batch = state.batches.values().find(|batch| batch.state == BatchState::Batched)?;
-    let operation = |number| state.entries.get(number).map(|entry| entry.operation.clone());
-    Some((batch.clone(), batch.members.iter().filter_map(operation).collect(), state.head().clone()))
+    let operations = state.operations_of(batch);
+    Some(Chosen { batch: batch.clone(), operations, head: state.head().clone() })
 }
 
 /// The batch's bytes and the tree after it, verified as the hub will.
-fn build(
-    head: &Version,
-    members: &[Arc<Operation>],
-    rules: &Rules,
-) -> Result<(BatchBody, Version), BatchError> {
-    let members: Vec<Operation> = members.iter().map(|operation| operation.as_ref().clone()).collect();
+fn build(chosen: Chosen, rules: &Rules, config: &BatchConfig, now: u64) -> Result<Built, BatchError> {
+    let Chosen { batch, operations, head } = chosen;
+    let members: Vec<Operation> = operations.iter().map(|operation| operation.as_ref().clone()).collect();
     // What was packed once, alone, is packed again: only too many or none could fail, which the checks below name.
-    let operations = encode_operations(&members).unwrap_or_default();
+    let packed = encode_operations(&members).unwrap_or_default();
     let touches: Vec<_> = members.iter().flat_map(Operation::touches).collect();
     let witness = build_witness(&head.tree, &touches);
-    let version = head.next(&touches, &operations);
-    verify_batch(head.tree.root(), &operations, &witness, version.tree.root(), rules)?;
-    Ok((BatchBody { operations: operations.into(), witness: witness.into() }, version))
-}
-
-async fn write(
-    context: &Context,
-    submitter: &Submitter,
-    batch: BatchRecord,
-    body: BatchBody,
-    extension: Extension,
-) -> Result<(), CoordinatorError> {
-    let now = context.now();
+    let version = head.next(&touches, &packed);
+    verify_batch(head.tree.root(), &packed, &witness, version.tree.root(), rules)?;
     let batch = BatchRecord {
         state: BatchState::Committed,
-        root: extension.version.root,
-        batch_chain: extension.version.batch_chain,
+        root: version.root,
+        batch_chain: version.batch_chain,
         committed_at: Some(now),
         ..batch
     };
-    let intent = submitter.intent(&intent_id(&batch), context.hub.config.verifier, calldata(&batch, &body));
-    tracing::info!(index = batch.index, operations = batch.members.len(), root = %batch.root, "committed");
+    let body = BatchBody { operations: packed.into(), witness: witness.into() };
+    let calldata = calldata(&batch, &body);
+    let too_heavy = is_too_heavy(config, &calldata, &body, &members);
+    Ok(Built { batch, body, calldata, extension: Extension { version, operations }, too_heavy })
+}
+
+async fn write(context: &Context, submitter: &Submitter, built: Built) -> Result<(), CoordinatorError> {
+    let Built { batch, body, calldata, extension, .. } = built;
+    let now = context.now();
+    let intent = submitter.intent(&intent_id(&batch), context.hub.config.verifier, calldata);
+    tracing::info!(index = batch.index, operations = batch.operation_count(), root = %batch.root, "committed");
     context
         .ledger
         .update(|state, update| {
@@ -111,7 +123,7 @@ async fn write(
         .await
 }
 
-/// Gives every member of a batch a status.
+/// Gives everything that a batch carries a status.
 pub(super) fn move_members(
     state: &State,
     update: &mut Update,
@@ -120,8 +132,12 @@ pub(super) fn move_members(
     chain_id: Option<u64>,
     now: u64,
 ) {
-    for entry in batch.members.iter().filter_map(|number| state.entries.get(number)) {
-        update.progress(entry, ProgressRecord::in_batch(status, batch.index), chain_id, now);
+    let progress = || ProgressRecord::in_batch(status, batch.index);
+    for entry in state.requests_of(batch) {
+        update.move_request(entry.at(progress()), chain_id, now);
+    }
+    for entry in state.members_of(batch) {
+        update.progress(entry, progress(), chain_id, now);
     }
 }
 

@@ -1,46 +1,22 @@
-//! In: committed batches, and the hub's newest blocks. Out: batches that the hub has taken, ours or another's. Sets `delivered`;
-//! back to `committed` what a reorg dropped, and back to `admitted` what the hub will not have.
-
-use std::time::Duration;
+//! In: committed batches, and the hub's newest blocks. Out: requests that came to the hub's queue; batches that the hub has taken,
+//! ours or another's. Sets `delivered`, and of requests `admitted`; back to `committed` what a reorg dropped, and back to
+//! `admitted` what the hub will not have.
 
 use hypha_chain::follow::{Follower, Step};
 use hypha_chain::ports::{Block, Change, Log};
-use hypha_chain::submit::{IntentStatus, Submitter};
-use hypha_protocol::contracts::IRootHub::{BatchApplied, SpokeRegistered};
+use hypha_chain::submit::Submitter;
+use hypha_protocol::contracts::IRootHub::{BatchApplied, RequestEnqueued, SpokeRegistered};
 use hypha_protocol::status::Status;
 
 use super::adopt::adopt;
-use super::commit::{calldata, intent_id, move_members, shrink};
+use super::commit::move_members;
+use super::enqueue::{enqueue, enqueued_in, leave};
 use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
 use super::rollback::{roll_back, withdraw};
+use super::unstick::{Patience, unstick};
 use crate::context::Context;
 use crate::error::CoordinatorError;
-use crate::state::State;
-use crate::store::{BatchRecord, BatchState, ChainRecord, LedgerError, Milestone, Update, queries};
-
-/// First pause before a batch that the hub refuses is tried again; it doubles with each refusal.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// When a refused batch is tried again; lost at a restart, which only tries it sooner.
-#[derive(Default)]
-pub struct Patience {
-    not_before: u64,
-    pause: Option<Duration>,
-}
-
-impl Patience {
-    fn is_over(&self, now: u64) -> bool {
-        now >= self.not_before
-    }
-
-    fn extend(&mut self, now: u64) {
-        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-        self.pause = Some(pause);
-        self.not_before = now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
-    }
-}
+use crate::store::{BatchRecord, BatchState, ChainRecord, LedgerError, Milestone, queries};
 
 /// One round: pushes transactions, follows the hub, and deals with a batch that is stuck.
 ///
@@ -69,6 +45,7 @@ pub async fn deliver(
 async fn follow(context: &Context, step: Step) -> Result<(), CoordinatorError> {
     if !step.removed.is_empty() {
         take_back(context, &step.removed).await?;
+        context.learn_domains().await?;
     }
     for (_, logs) in &step.added {
         for log in logs {
@@ -78,8 +55,8 @@ async fn follow(context: &Context, step: Step) -> Result<(), CoordinatorError> {
     finish(context, step.cursor).await
 }
 
-/// A reorg of the hub: our batches in it are `committed` again and their transactions go out again; another's are gone, and
-/// all that was built on them.
+/// A reorg of the hub: our batches in it are `committed` again and their transactions go out again; another's are gone, those that
+/// resolve a request which is gone from the queue, and all that was built on either.
 async fn take_back(context: &Context, removed: &[Block]) -> Result<(), CoordinatorError> {
     let now = context.now();
     context
@@ -93,8 +70,12 @@ async fn take_back(context: &Context, removed: &[Block]) -> Result<(), Coordinat
             if let Some(batch) = gone.iter().find(|batch| batch.state == BatchState::Final) {
                 return Err(CoordinatorError::HubLog(format!("batch {} was final and is gone", batch.index)));
             }
-            let lost = gone.iter().find(|batch| batch.foreign).map_or(u64::MAX, |batch| batch.index);
+            let requests = enqueued_in(state, removed);
+            let foreign = gone.iter().filter(|batch| batch.foreign).map(|batch| batch.index);
+            let carried = requests.iter().filter_map(|entry| entry.record.progress.index);
+            let lost = foreign.chain(carried).min().unwrap_or(u64::MAX);
             roll_back(state, update, lost, now);
+            leave(update, &requests, context.hub_id(), now);
             for batch in gone.into_iter().filter(|batch| batch.index < lost) {
                 tracing::warn!(index = batch.index, "a reorg of the hub dropped a batch");
                 move_members(state, update, batch, Status::Committed, None, now);
@@ -111,6 +92,9 @@ async fn follow_log(context: &Context, log: &Log) -> Result<(), CoordinatorError
         context.ledger.observe(|state| {
             state.domains.insert(chain_id);
         });
+    }
+    if let Some(enqueued) = decode::<RequestEnqueued>(log)? {
+        return enqueue(context, enqueued, log).await;
     }
     match decode::<BatchApplied>(log)? {
         Some(applied) => {
@@ -207,87 +191,6 @@ async fn finish(context: &Context, cursor: Vec<Change>) -> Result<(), Coordinato
                 && (before.index, before.root) != (index, root)
             {
                 update.chain(hub, ChainRecord { index, root, updated_at: Some(now), ..before.clone() });
-            }
-            Ok::<_, LedgerError>(())
-        })
-        .await?;
-    Ok(())
-}
-
-/// Looks after the transaction of the oldest batch that the hub has not taken.
-async fn unstick(
-    context: &Context,
-    submitter: &Submitter,
-    patience: &mut Patience,
-) -> Result<(), CoordinatorError> {
-    let Some((batch, expired)) = stuck(&context.ledger.state()) else {
-        *patience = Patience::default();
-        context.ledger.observe(|state| state.trouble = None);
-        return Ok(());
-    };
-    let id = intent_id(&batch);
-    let trouble = match submitter.status(&id).await? {
-        Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => return Ok(()),
-        Some(IntentStatus::Mined { receipt }) if receipt.success => return Ok(()),
-        Some(IntentStatus::Mined { .. } | IntentStatus::Reverted { .. }) => {
-            "its transaction reverted".to_owned()
-        }
-        Some(IntentStatus::Refused { data }) => format!("the hub refuses it with {data}"),
-        Some(IntentStatus::TooMuchGas { .. }) if batch.members.len() > 1 => {
-            return shrink(context, batch.index, batch.members.len()).await;
-        }
-        Some(IntentStatus::TooMuchGas { needed, maximum }) => format!("it needs {needed} gas of {maximum}"),
-        None => "its transaction is missing".to_owned(),
-    };
-    let now = context.now();
-    if expired {
-        tracing::warn!(
-            index = batch.index,
-            trouble,
-            "a deadline has passed: its operations are chosen again"
-        );
-        return Ok(withdraw(context, batch.index).await?);
-    }
-    context.ledger.observe(|state| state.trouble = Some(format!("batch {}: {trouble}", batch.index)));
-    if !patience.is_over(now) {
-        return Ok(());
-    }
-    patience.extend(now);
-    tracing::error!(index = batch.index, trouble, "trying again");
-    send_again(context, submitter, batch).await
-}
-
-/// The oldest batch that is not on the hub, and whether the deadline of one of its operations is over.
-fn stuck(state: &State) -> Option<(BatchRecord, bool)> {
-    let batch = state.batches.values().find(|batch| batch.state == BatchState::Committed)?;
-    let entries = batch.members.iter().filter_map(|number| state.entries.get(number));
-    let expired = entries
-        .into_iter()
-        .any(|entry| entry.operation.deadline().is_some_and(|deadline| deadline < state.hub_time));
-    Some((batch.clone(), expired))
-}
-
-/// A refused transaction goes back to the queue; a reverted or missing one gets a successor. The hub takes a batch once, so
-/// that two can do no harm.
-async fn send_again(
-    context: &Context,
-    submitter: &Submitter,
-    batch: BatchRecord,
-) -> Result<(), CoordinatorError> {
-    let retried = submitter.retry(&intent_id(&batch)).await?;
-    let index = batch.index;
-    let body = context.ledger.read(move |store| queries::body(store, index)).await?;
-    context
-        .ledger
-        .update(|_: &State, update: &mut Update| {
-            match body {
-                Some(body) if retried.is_empty() => {
-                    let next = BatchRecord { attempt: batch.attempt + 1, ..batch };
-                    let hub = context.hub.config.verifier;
-                    update.also(submitter.intent(&intent_id(&next), hub, calldata(&next, &body)));
-                    update.batch(next);
-                }
-                _ => update.also(retried),
             }
             Ok::<_, LedgerError>(())
         })

@@ -1,21 +1,26 @@
-//! In: the hub's final blocks, and each spoke's newest. Out: batches that are final, and what each chain has confirmed. Sets
-//! `finalized`; and, of roots, `relayed` and `reported`.
+//! In: the hub's final blocks, and each spoke's newest. Out: batches that are final, what each chain has confirmed, and requests that
+//! spokes have queued. Sets `finalized`, of void requests `rejected`, of those not on the hub `queued`; and, of roots, `relayed`
+//! and `reported`.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use hypha_chain::follow::{Follower, Step};
 use hypha_chain::ports::Log;
+use hypha_protocol::contracts::IRequestQueue::RequestQueued;
 use hypha_protocol::contracts::IRootHub::{BatchApplied, Confirmed, Diverged};
 use hypha_protocol::contracts::IRootVerifier::RootUpdated;
+use hypha_protocol::operations::{Operation, Void, VoidReason};
 use hypha_protocol::status::{RootStatus, Status};
 
+use super::enqueue::{queue, sight, unqueue};
 use super::follow::{STEPS_PER_ROUND, decode, decode_of_spoke, milestone, next_step};
 use crate::context::{Context, Link};
 use crate::error::CoordinatorError;
-use crate::state::{Entry, State};
+use crate::state::State;
 use crate::store::{
-    BatchRecord, BatchState, ChainRecord, LedgerError, Milestone, ProgressRecord, Update, queries, tables,
+    BatchRecord, BatchState, ChainRecord, EventRecord, LedgerError, Milestone, ProgressRecord, Rejection,
+    Update, queries, tables,
 };
 
 /// What a step of the hub's final blocks says.
@@ -118,7 +123,7 @@ fn confirmations(
     confirmed
 }
 
-/// Members of final batches of which every concerned spoke has confirmed the batch.
+/// What final batches carry, once every concerned spoke has confirmed the batch. A void is the last word as soon as it is final.
 fn finalize_members(
     state: &State,
     update: &mut Update,
@@ -128,21 +133,36 @@ fn finalize_members(
     now: u64,
 ) {
     for (index, batch) in state.batches.range(..=final_index) {
-        for entry in members(state, batch) {
+        let is_confirmed = |domains| {
             let reached = |chain_id| confirmed.get(&chain_id).is_some_and(|confirmed| confirmed >= index);
-            if entry.progress.status == Status::Delivered && state.concerned(entry, hub).all(reached) {
-                let progress = ProgressRecord {
-                    ended_at: Some(now),
-                    ..ProgressRecord::in_batch(Status::Finalized, *index)
-                };
-                update.progress(entry, progress, None, now);
+            state.concerned(domains, hub).all(reached)
+        };
+        for entry in state.requests_of(batch).filter(|entry| entry.status() == Status::Delivered) {
+            if let Operation::Void(void) = entry.operation.as_ref() {
+                let progress =
+                    ProgressRecord { index: Some(*index), ..ProgressRecord::rejected(rejection(void), now) };
+                update.move_request(entry.at(progress), None, now);
+            } else if is_confirmed(entry.domains()) {
+                update.move_request(entry.at(ProgressRecord::finalized(*index, now)), None, now);
+            }
+        }
+        for entry in state.members_of(batch) {
+            if entry.progress.status == Status::Delivered && is_confirmed(entry.domains()) {
+                update.progress(entry, ProgressRecord::finalized(*index, now), None, now);
             }
         }
     }
 }
 
-fn members<'state>(state: &'state State, batch: &'state BatchRecord) -> impl Iterator<Item = &'state Entry> {
-    batch.members.iter().filter_map(|number| state.entries.get(number))
+/// Why a void request is rejected.
+fn rejection(void: &Void) -> Rejection {
+    let (code, what) = match void.reason() {
+        VoidReason::InputAbsent => ("void_input_absent", "input has a note that did not exist"),
+        VoidReason::InputSpent => ("void_input_spent", "input has a note that was spent"),
+        VoidReason::OutputExists => ("void_output_exists", "output existed already"),
+        VoidReason::UnknownDomain => ("void_unknown_domain", "output is for a chain that was not registered"),
+    };
+    Rejection { code: code.to_owned(), detail: format!("{what}: number {}", void.position()) }
 }
 
 /// Tells those who follow that a root with their operation came this far on a spoke that it concerns.
@@ -158,8 +178,12 @@ fn tell(
         return;
     }
     for (index, batch) in state.batches.range(reached) {
-        for entry in members(state, batch).filter(|entry| entry.domains().contains(&chain_id)) {
-            update.event(entry.id, status.as_str(), Some(chain_id), Some(*index), now);
+        let requests = state.requests_of(batch).filter(|entry| entry.domains().contains(&chain_id));
+        let members = state.members_of(batch).filter(|entry| entry.domains().contains(&chain_id));
+        let requests = requests.map(|entry| (entry.id(), Some(entry.name())));
+        for (id, request) in requests.chain(members.map(|entry| (entry.id, None))) {
+            let event = EventRecord::of(id, request, status.as_str(), now);
+            update.event(EventRecord { chain_id: Some(chain_id), index: Some(*index), ..event });
         }
     }
 }
@@ -186,8 +210,11 @@ pub async fn follow_spoke(
 
 /// Takes a step, unless it is ahead of what `deliver` has seen of the hub; then it comes again. Gives whether it was taken.
 async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool, CoordinatorError> {
-    let mut moves = Vec::new();
+    let (mut moves, mut sighted) = (Vec::new(), Vec::new());
     for log in step.added.iter().flat_map(|(_, logs)| logs) {
+        if let Some(queued) = decode_of_spoke::<RequestQueued>(spoke, log)? {
+            sighted.push(sight(context, spoke, queued, log).await?);
+        }
         if let Some(moved) = decode_of_spoke::<RootUpdated>(spoke, log)? {
             let milestone = milestone(context, spoke, log, moved.index).await;
             moves.push((moved.newRoot, milestone));
@@ -201,6 +228,7 @@ async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool,
                 return Ok(false);
             }
             update.also(step.cursor);
+            sighted.into_iter().for_each(|sighted| queue(state, update, sighted, now));
             let Some(view) = state.chains.get(&chain_id) else { return Ok(true) };
             let mut record = view.record.clone();
             for (root, milestone) in &moves {
@@ -236,6 +264,7 @@ async fn take_back_roots(context: &Context, spoke: &Link, step: Step) -> Result<
         .ledger
         .update(|state, update| {
             gone.iter().for_each(|milestone| update.not_relayed(chain_id, milestone.index));
+            unqueue(state, update, &step.removed);
             let index = kept.last().map_or(confirmed, |milestone| milestone.index);
             let root = state.version(index).map(|version| version.root);
             if let (Some(view), Some(root)) = (state.chains.get(&chain_id), root) {

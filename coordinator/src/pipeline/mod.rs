@@ -6,7 +6,11 @@ pub mod commit;
 pub mod deliver;
 pub mod finalize;
 pub mod snapshot;
+pub mod unstick;
 
 mod adopt;
+mod enqueue;
 mod follow;
+mod resolve;
 mod rollback;
+mod weight;

@@ -122,13 +122,15 @@ impl Ledger {
     }
 
     fn apply(&self, update: Update) {
-        let (moved, depth, newest) = {
+        let (moved, depth, requests, newest) = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             let moved = update.apply(&mut state);
-            (moved, state.queue_depth(), state.next_sequence - 1)
+            let requests = state.requests.waiting().count();
+            (moved, state.queue_depth(), requests, state.next_sequence - 1)
         };
-        moved.into_iter().for_each(|(status, after)| metrics::moved(status, after));
+        moved.iter().for_each(metrics::moved);
         metrics::queue_depth(depth);
+        metrics::requests_waiting(requests);
         self.sequence.send_replace(newest);
         self.changed.notify_one();
     }

@@ -14,8 +14,10 @@ use super::snapshots::{OpenError, SnapshotFile};
 use super::tables::{self, number_of};
 use super::{
     BatchRecord, BatchState, ChainRecord, Guard, IdentityRecord, JournalRecord, LedgerError, ProgressRecord,
+    RequestRecord,
 };
 use crate::metrics;
+use crate::requests::RequestEntry;
 use crate::state::{ChainView, Entry, Keep, State, Version};
 
 /// Rows read from the store at a time: bounds what a start holds besides the state itself.
@@ -83,6 +85,7 @@ pub(crate) fn load(
     state.next_number = next(store, tables::JOURNAL)?;
     state.next_sequence = next(store, tables::EVENTS)?;
     load_entries(store, &mut state)?;
+    load_requests(store, &mut state)?;
     load_batches(store, &mut state, begin)?;
     state.drop_finished();
     for chain_id in chains {
@@ -176,6 +179,19 @@ fn load_entries(store: &dyn Store, state: &mut State) -> Result<(), LoadError> {
         if !matches!(progress.status, Status::Finalized | Status::Rejected) {
             state.put_entry(load_entry(store, number, progress)?);
         }
+        Ok(())
+    })
+}
+
+fn load_requests(store: &dyn Store, state: &mut State) -> Result<(), LoadError> {
+    for_each_row(store, tables::REQUESTS, |_, value| {
+        let record: RequestRecord = parse(tables::REQUESTS, value)?;
+        let name = record.name;
+        let entry = RequestEntry::read(record).map_err(|error| LedgerError::Corrupt {
+            table: tables::REQUESTS,
+            detail: format!("{name} does not read: {error}"),
+        })?;
+        state.requests.put(entry);
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ mod ledger;
 pub(crate) mod load;
 pub(crate) mod queries;
 mod records;
+pub(crate) mod requests;
 pub(crate) mod snapshots;
 pub(crate) mod tables;
 mod update;
@@ -16,6 +17,7 @@ pub use records::{
     BatchBody, BatchRecord, BatchState, ChainRecord, EventRecord, IdentityRecord, JournalRecord, Milestone,
     ProgressRecord, Rejection,
 };
+pub use requests::{Enqueued, RequestName, RequestRecord, Sighting, VoidRecord};
 pub use update::{Extension, Update};
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub(crate) mod tests {
         BatchRecord {
             index: version.index,
             state,
+            requests: Vec::new(),
             members: Vec::new(),
             old_root: B256::ZERO,
             root: version.root,

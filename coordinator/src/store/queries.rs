@@ -68,16 +68,6 @@ pub(crate) fn body(store: &dyn Store, index: u64) -> Result<Option<BatchBody>, L
     get(store, tables::BODIES, &index.to_be_bytes())
 }
 
-/// The ids of these admission numbers.
-pub(crate) fn ids(store: &dyn Store, numbers: &[u64]) -> Result<Vec<B256>, LedgerError> {
-    let mut ids = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        let record: Option<JournalRecord> = get(store, tables::JOURNAL, &number.to_be_bytes())?;
-        ids.extend(record.map(|record| record.id));
-    }
-    Ok(ids)
-}
-
 /// Up to `limit` batches from `from` on, ascending.
 pub(crate) fn batches(store: &dyn Store, from: u64, limit: usize) -> Result<Vec<BatchRecord>, LedgerError> {
     let rows = store.scan(tables::BATCHES, &from.to_be_bytes(), limit)?;

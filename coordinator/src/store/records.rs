@@ -4,6 +4,8 @@ use alloy::primitives::{B256, Bytes};
 use hypha_protocol::status::Status;
 use serde::{Deserialize, Serialize};
 
+use super::RequestName;
+
 /// An operation as it was admitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalRecord {
@@ -38,6 +40,11 @@ pub struct ProgressRecord {
 }
 
 impl ProgressRecord {
+    /// Waiting on another chain.
+    pub fn queued() -> Self {
+        Self { status: Status::Queued, ..Self::admitted() }
+    }
+
     /// Waiting for a batch.
     pub fn admitted() -> Self {
         Self { status: Status::Admitted, index: None, ended_at: None, rejection: None }
@@ -51,6 +58,11 @@ impl ProgressRecord {
     /// Refused for good.
     pub fn rejected(rejection: Rejection, at: u64) -> Self {
         Self { status: Status::Rejected, index: None, ended_at: Some(at), rejection: Some(rejection) }
+    }
+
+    /// In a final batch that every chain which it concerns has confirmed.
+    pub fn finalized(index: u64, at: u64) -> Self {
+        Self { ended_at: Some(at), ..Self::in_batch(Status::Finalized, index) }
     }
 }
 
@@ -92,7 +104,9 @@ pub struct BatchRecord {
     pub index: u64,
     /// How far it has come.
     pub state: BatchState,
-    /// Admission numbers of its operations, in their order.
+    /// The requests that it resolves, in the order of the hub's queue: they come first.
+    pub requests: Vec<RequestName>,
+    /// Admission numbers of its other operations, in their order.
     pub members: Vec<u64>,
     /// The root before.
     pub old_root: B256,
@@ -114,6 +128,13 @@ pub struct BatchRecord {
     pub final_at: Option<u64>,
 }
 
+impl BatchRecord {
+    /// How many operations it has.
+    pub fn operation_count(&self) -> usize {
+        self.requests.len() + self.members.len()
+    }
+}
+
 /// The bytes of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchBody {
@@ -123,11 +144,13 @@ pub struct BatchBody {
     pub witness: Bytes,
 }
 
-/// Something that happened to an operation.
+/// Something that happened to an operation or a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// The operation.
+    /// The operation; of a request its queued operation.
     pub transfer: B256,
+    /// The request, where it is one.
+    pub request: Option<RequestName>,
     /// The status word, of the operation or of its root on a spoke.
     pub status: String,
     /// The chain on which it happened, where it happened on one.
@@ -136,6 +159,13 @@ pub struct EventRecord {
     pub index: Option<u64>,
     /// Unix milliseconds.
     pub at: u64,
+}
+
+impl EventRecord {
+    /// Something that is not of one chain or batch.
+    pub(crate) fn of(transfer: B256, request: Option<RequestName>, status: &str, at: u64) -> Self {
+        Self { transfer, request, status: status.to_owned(), chain_id: None, index: None, at }
+    }
 }
 
 /// Where the verifier of a chain stands.

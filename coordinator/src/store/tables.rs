@@ -20,6 +20,8 @@ pub(crate) const CHAINS: &str = "chains";
 pub(crate) const RELAYED: &str = "relayed";
 /// Chain id, index → the hub took home that the spoke applied every index up to and including this one.
 pub(crate) const REPORTED: &str = "reported";
+/// Chain id, number → the request of that chain's queue, and how far it has come.
+pub(crate) const REQUESTS: &str = "requests";
 /// Key of the guard in [`META`].
 pub(crate) const GUARD_KEY: &[u8] = b"guard";
 
@@ -28,7 +30,7 @@ pub(crate) fn identity_key(chain_id: u64) -> Vec<u8> {
     format!("chain/{chain_id}").into_bytes()
 }
 
-/// Key of a milestone.
+/// Key of a milestone, or of a request.
 pub(crate) fn milestone_key(chain_id: u64, index: u64) -> Vec<u8> {
     [chain_id.to_be_bytes(), index.to_be_bytes()].concat()
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::B256;
 use hypha_chain::ports::Change;
 use hypha_protocol::operations::Operation;
-use hypha_protocol::status::Status;
 use serde::Serialize;
 
 use super::tables::{self, milestone_key};
 use super::{
     BatchBody, BatchRecord, ChainRecord, EventRecord, Guard, IdentityRecord, JournalRecord, Milestone,
-    ProgressRecord,
+    ProgressRecord, RequestName,
 };
+use crate::metrics::Moved;
+use crate::requests::RequestEntry;
 use crate::state::{Entry, State, Version};
 
 /// A batch on top of the head.
@@ -26,6 +26,8 @@ pub struct Extension {
 /// What memory does once the disk has taken the write.
 enum Effect {
     Entry(Box<Entry>),
+    Request(Box<RequestEntry>),
+    DropRequest(RequestName),
     Batch(BatchRecord),
     DropBatch(u64),
     Extend(Extension),
@@ -40,7 +42,7 @@ pub struct Update {
     effects: Vec<Effect>,
     next_number: u64,
     next_sequence: u64,
-    moved: Vec<(Status, u64)>,
+    moved: Vec<Moved>,
 }
 
 impl Update {
@@ -71,7 +73,7 @@ impl Update {
         self.put(tables::JOURNAL, number.to_be_bytes().to_vec(), record);
         self.put(tables::IDS, record.id.to_vec(), &number);
         self.put(tables::PROGRESS, number.to_be_bytes().to_vec(), &progress);
-        self.moved.push((progress.status, 0));
+        self.moved.push(Moved::transfer(progress.status, 0));
         self.effects.push(Effect::Entry(Box::new(Entry {
             number,
             id: record.id,
@@ -86,21 +88,35 @@ impl Update {
     /// Moves an operation under way, and tells those who follow.
     pub fn progress(&mut self, entry: &Entry, progress: ProgressRecord, chain_id: Option<u64>, at: u64) {
         self.put(tables::PROGRESS, entry.number.to_be_bytes().to_vec(), &progress);
-        self.event(entry.id, progress.status.as_str(), chain_id, progress.index, at);
-        self.moved.push((progress.status, at.saturating_sub(entry.submitted_at)));
+        let event = EventRecord::of(entry.id, None, progress.status.as_str(), at);
+        self.event(EventRecord { chain_id, index: progress.index, ..event });
+        self.moved.push(Moved::transfer(progress.status, at.saturating_sub(entry.submitted_at)));
         self.effects.push(Effect::Entry(Box::new(Entry { progress, ..entry.clone() })));
     }
 
+    /// Sets a request without telling those who follow: its status is the same.
+    pub fn request(&mut self, entry: RequestEntry) {
+        self.put(tables::REQUESTS, entry.name().key(), &entry.record);
+        self.effects.push(Effect::Request(Box::new(entry)));
+    }
+
+    /// Moves a request, and tells those who follow.
+    pub fn move_request(&mut self, entry: RequestEntry, chain_id: Option<u64>, at: u64) {
+        let progress = &entry.record.progress;
+        self.moved.push(Moved::request(progress.status, at.saturating_sub(entry.record.first_seen_at())));
+        let event = EventRecord::of(entry.id(), Some(entry.name()), progress.status.as_str(), at);
+        self.event(EventRecord { chain_id, index: progress.index, ..event });
+        self.request(entry);
+    }
+
+    /// Removes a request that no chain has any more.
+    pub fn drop_request(&mut self, name: RequestName) {
+        self.changes.push(Change::Delete { table: tables::REQUESTS, key: name.key() });
+        self.effects.push(Effect::DropRequest(name));
+    }
+
     /// Tells those who follow.
-    pub fn event(
-        &mut self,
-        transfer: B256,
-        status: &str,
-        chain_id: Option<u64>,
-        index: Option<u64>,
-        at: u64,
-    ) {
-        let record = EventRecord { transfer, status: status.to_owned(), chain_id, index, at };
+    pub fn event(&mut self, record: EventRecord) {
         self.put(tables::EVENTS, self.next_sequence.to_be_bytes().to_vec(), &record);
         self.next_sequence += 1;
     }
@@ -167,12 +183,13 @@ impl Update {
         self.changes.push(Change::Put { table, key, value });
     }
 
-    /// Makes the changes in memory. Gives the statuses that operations took, and how long after their submission in
-    /// milliseconds.
-    pub(super) fn apply(self, state: &mut State) -> Vec<(Status, u64)> {
+    /// Makes the changes in memory. Gives the statuses that were taken.
+    pub(super) fn apply(self, state: &mut State) -> Vec<Moved> {
         for effect in self.effects {
             match effect {
                 Effect::Entry(entry) => state.put_entry(*entry),
+                Effect::Request(entry) => state.requests.put(*entry),
+                Effect::DropRequest(name) => state.requests.remove(&name),
                 Effect::Batch(batch) => state.put_batch(batch),
                 Effect::DropBatch(index) => {
                     state.batches.remove(&index);

@@ -19,7 +19,7 @@ pub(crate) struct Mortal {
 }
 
 impl Mortal {
-    fn new(disk: Arc<MemoryStore>, writes: i64) -> Self {
+    pub(crate) fn new(disk: Arc<MemoryStore>, writes: i64) -> Self {
         Self::counting(disk, writes, |_| true)
     }
 

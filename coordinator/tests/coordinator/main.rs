@@ -4,9 +4,12 @@
 #![allow(clippy::cloned_ref_to_slice_refs)] // A list of one note reads as what it is.
 
 mod api;
+mod asking;
 mod crash;
 mod events;
 mod lifecycle;
+mod notes;
+mod requests;
 mod snapshots;
 mod spokes;
 mod world;

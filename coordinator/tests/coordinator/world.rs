@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy::sol_types::{SolCall, SolEvent};
+use alloy::sol_types::{SolCall, SolError, SolEvent};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -18,16 +18,17 @@ use hypha_coordinator::config::{BatchConfig, LimitsConfig};
 use hypha_coordinator::{CoordinatorError, Ports, Service};
 use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain, verify_batch};
 use hypha_protocol::contracts::{IRootHub, IRootVerifier};
-use hypha_protocol::ids::{kind_of, output_resource, word};
-use hypha_protocol::json::{IssueJson, TransferJson};
-use hypha_protocol::operations::{Issue, Operation, Output, Resource, Rules, Transfer, encode_operations};
+use hypha_protocol::ids::word;
+use hypha_protocol::operations::{Operation, Resolution, Rules, check_operations, encode_operations};
 use hypha_protocol::replay::Replica;
-use hypha_protocol::signing::{distinct_owners, hub_domain, sign_issue, sign_transfer, transfer_hash};
+use hypha_protocol::signing::hub_domain;
 use hypha_tree::Root;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+pub(crate) use super::notes::*;
 
 pub(crate) const HUB_ID: u64 = 31_337;
 pub(crate) const SPOKE_ID: u64 = 31_338;
@@ -54,6 +55,10 @@ struct Memory {
     shown: Arc<Mutex<BTreeMap<B256, Root>>>,
     /// Indexes that somebody else's batch has taken.
     foreign: Arc<Mutex<BTreeMap<u64, B256>>>,
+    /// Its queue as it is now, with what was resolved: hashes by position.
+    queue: Arc<Mutex<Vec<(u64, u64, B256)>>>,
+    /// With what it refuses every batch.
+    refusal: Arc<Mutex<Option<Bytes>>>,
 }
 
 /// A hub: takes a batch when it is valid on top of the newest canonical one.
@@ -62,7 +67,11 @@ fn install_hub(chain: &SimulatedChain) -> Memory {
     let genesis = genesis_batch_chain(HUB_ID, hub_address());
     memory.shown.lock().unwrap().insert(genesis, Root::EMPTY);
     let remembered = memory.clone();
-    let rules = Rules { separator: hub_domain(HUB_ID, hub_address()).separator(), hub: None };
+    let rules = Rules::hub(
+        hub_domain(HUB_ID, hub_address()).separator(),
+        0,
+        [HUB_ID, SPOKE_ID].into_iter().collect(),
+    );
     chain.set_contracts(move |call: &Call| {
         if let Ok(batch) = IRootHub::applyBatchCall::abi_decode(&call.data) {
             return apply(&memory, &rules, &batch);
@@ -73,12 +82,33 @@ fn install_hub(chain: &SimulatedChain) -> Memory {
     remembered
 }
 
+impl Memory {
+    /// Whether these follow one another in the queue.
+    fn follows(&self, resolutions: &[Resolution]) -> Result<(), Bytes> {
+        let queue = self.queue.lock().unwrap();
+        let named = |of: &Resolution| (of.chain_id, of.number, of.hash);
+        let Some(first) = resolutions.first() else { return Ok(()) };
+        let empty = IRootHub::QueueEmpty { chainId: U256::from(first.chain_id), number: first.number };
+        let start = queue.iter().position(|queued| *queued == named(first)).ok_or(empty.abi_encode())?;
+        if resolutions.iter().map(named).eq(queue[start..].iter().take(resolutions.len()).copied()) {
+            Ok(())
+        } else {
+            Err(empty.abi_encode().into())
+        }
+    }
+}
+
 /// Contracts of a simulated chain have no state, so the batch says by its index and its proof on what it stands: it is taken on
 /// any root shown before from which it is valid.
 fn apply(memory: &Memory, rules: &Rules, batch: &IRootHub::applyBatchCall) -> Result<Execution, Bytes> {
     if memory.foreign.lock().unwrap().get(&batch.batchIndex).is_some_and(|root| *root != batch.newRoot) {
         return Err(Bytes::from_static(&[0xba, 0xd1]));
     }
+    if let Some(data) = memory.refusal.lock().unwrap().clone() {
+        return Err(data);
+    }
+    let checked = check_operations(&batch.operations, rules).map_err(|error| error.abi_encode())?;
+    memory.follows(checked.resolutions())?;
     let mut shown = memory.shown.lock().unwrap();
     let root = Root::from(batch.newRoot.0);
     let valid = |before: &Root| verify_batch(*before, &batch.operations, &batch.witness, root, rules).is_ok();
@@ -95,7 +125,7 @@ fn applied(index: u64, root: B256, chain: B256, operations: &[u8]) -> (Address, 
     log(hub_address(), &IRootHub::BatchApplied { index, root, batchChain: chain, operations })
 }
 
-fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B256>, Bytes) {
+pub(crate) fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B256>, Bytes) {
     let data = event.encode_log_data();
     (address, data.topics().to_vec(), data.data)
 }
@@ -233,6 +263,16 @@ impl World {
         root
     }
 
+    /// The hub's queue: chain, number and hash of each request. A reorg is for the test to show here.
+    pub(crate) fn queue(&self) -> std::sync::MutexGuard<'_, Vec<(u64, u64, B256)>> {
+        self.memory.queue.lock().unwrap()
+    }
+
+    /// From now on the hub refuses every batch with this.
+    pub(crate) fn refuse(&self, data: Option<Vec<u8>>) {
+        *self.memory.refusal.lock().unwrap() = data.map(Bytes::from);
+    }
+
     /// The spoke takes a root, in its next block.
     pub(crate) fn relay(&self, index: u64, root: B256) {
         let event = IRootVerifier::RootUpdated { oldRoot: B256::ZERO, newRoot: root, index };
@@ -249,13 +289,18 @@ impl World {
 
     /// Turns the world until an operation has this status.
     pub(crate) async fn until(&self, running: &Running, id: &str, status: &str) -> Value {
+        self.until_at(running, &format!("/v1/transfers/{id}"), status).await
+    }
+
+    /// Turns the world until what is at this path has this status.
+    pub(crate) async fn until_at(&self, running: &Running, path: &str, status: &str) -> Value {
         let begin = Instant::now();
         loop {
-            let (_, view) = running.get(&format!("/v1/transfers/{id}")).await;
+            let (_, view) = running.get(path).await;
             if view["status"] == status {
                 return view;
             }
-            assert!(begin.elapsed() < PATIENCE, "{id} is not {status} in time: {view:#}");
+            assert!(begin.elapsed() < PATIENCE, "{path} is not {status} in time: {view:#}");
             self.turn().await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -312,88 +357,4 @@ impl Running {
         drop(self.router);
         tokio::time::timeout(PATIENCE, self.service.join()).await.expect("stops in time")
     }
-}
-
-/// Path and body of a request.
-pub(crate) fn form(operation: &Operation) -> (&'static str, Value) {
-    match operation {
-        Operation::Transfer(transfer) => {
-            ("/v1/transfers", serde_json::to_value(TransferJson::from(transfer)).unwrap())
-        }
-        Operation::Issue(issue) => ("/v1/issues", serde_json::to_value(IssueJson::from(issue)).unwrap()),
-    }
-}
-
-pub(crate) const LABEL: B256 = B256::repeat_byte(0x77);
-
-pub(crate) fn kind() -> B256 {
-    kind_of(U256::ZERO, key("issuer").address(), LABEL)
-}
-
-/// A note of the test's kind.
-pub(crate) fn note(owner: &str, domain: u64, quantity: u64, salt: u8) -> Resource {
-    Resource {
-        domainId: U256::from(domain),
-        owner: key(owner).address(),
-        kind: kind(),
-        quantity: U256::from(quantity),
-        data: B256::ZERO,
-        salt: B256::repeat_byte(salt),
-    }
-}
-
-pub(crate) fn issue_until(resource: &Resource, deadline: u64) -> Operation {
-    let issuer = key("issuer");
-    let mut issue = Issue {
-        resource: resource.clone(),
-        issuer: issuer.address(),
-        label: LABEL,
-        deadline,
-        signature: Bytes::new(),
-    };
-    issue.signature = sign_issue(&issuer, &hub_domain(HUB_ID, hub_address()), &issue).unwrap();
-    Operation::Issue(issue)
-}
-
-pub(crate) fn issue(resource: &Resource) -> Operation {
-    issue_until(resource, DEADLINE)
-}
-
-pub(crate) fn output(owner: &str, domain: u64, quantity: u64) -> Output {
-    let Resource { domainId, owner, kind, quantity, data, .. } = note(owner, domain, quantity, 1);
-    Output { domainId, owner, kind, quantity, data }
-}
-
-/// A transfer, signed by those of these accounts that own an input.
-pub(crate) fn transfer_until(
-    inputs: &[Resource],
-    outputs: &[Output],
-    signers: &[&str],
-    deadline: u64,
-) -> Transfer {
-    let mut transfer =
-        Transfer { inputs: inputs.to_vec(), outputs: outputs.to_vec(), deadline, signatures: Vec::new() };
-    let domain = hub_domain(HUB_ID, hub_address());
-    for owner in distinct_owners(inputs) {
-        let signer = signers.iter().map(|name| key(name)).find(|signer| signer.address() == owner);
-        let signer = signer.unwrap_or_else(|| key("nobody"));
-        transfer.signatures.push(sign_transfer(&signer, &domain, &transfer).unwrap());
-    }
-    transfer
-}
-
-pub(crate) fn transfer(inputs: &[Resource], outputs: &[Output], signers: &[&str]) -> Operation {
-    Operation::Transfer(transfer_until(inputs, outputs, signers, DEADLINE))
-}
-
-/// The note that an output of a transfer becomes.
-pub(crate) fn made(operation: &Operation, index: usize) -> Resource {
-    let Operation::Transfer(transfer) = operation else { panic!("no transfer") };
-    output_resource(transfer_hash(transfer), index, &transfer.outputs[index])
-}
-
-/// The keys of the tree that a note stands under, as text.
-pub(crate) fn key_of(resource: &Resource) -> String {
-    let id = hypha_protocol::ids::resource_id(resource);
-    word(hypha_protocol::ids::resource_key(resource.domainId, id)).to_string()
 }

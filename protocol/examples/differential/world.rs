@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::{Address, B256, U256, address, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use hypha_protocol::batch::build_witness;
-use hypha_protocol::ids::{kind_of, requested_salt, resource_id};
+use hypha_protocol::ids::{kind_of, requested_salt, resource_id, resource_key};
 use hypha_protocol::operations::{
     Content, Issue, MAX_INPUTS, MAX_REQUEST_NOTES, Operation, Output, Request, RequestedIssue, Resource,
     Rules, Transfer, Void, VoidReason, encode_operations,
@@ -106,6 +106,9 @@ impl World {
         let mut notes = self.unspent.clone();
         let mut evidence = (self.spent.clone(), self.issued.clone());
         let mut operations: Vec<_> = (0..self.random.below(3)).map(|_| self.void(&mut evidence)).collect();
+        // What a void reads, nothing else in the batch may touch.
+        let read: Vec<_> = operations.iter().flat_map(Operation::touches).map(|touch| touch.key).collect();
+        notes.retain(|note| !read.contains(&resource_key(note.domainId, resource_id(note))));
         for _ in 0..self.random.below(3) {
             operations.push(Operation::Queued(self.request(&mut notes)));
         }

@@ -1,20 +1,17 @@
 //! Packed bytes in, typed operations out. Fields are checked as they are read, from left to right.
 
-use std::collections::BTreeSet;
-
 use alloy::primitives::{Address, B256, Bytes, U256};
 
 use super::check::{check_balance, check_signature, check_signature_count};
 use super::request::Head;
+use super::terms::{Place, Terms};
 use super::{
-    Content, DATA_FLAG, Issue, LENGTH_MASK, MAX_INPUTS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS, MAX_REQUEST_NOTES,
-    Operation, OperationError, Output, Request, RequestError, RequestType, RequestedIssue, Resource, Rules,
-    TAG_ISSUE, TAG_QUEUED_ISSUE, TAG_QUEUED_TRANSFER, TAG_TRANSFER, TAG_VOID, Transfer, Void, VoidReason,
+    Content, DATA_FLAG, Issue, LENGTH_MASK, MAX_OPERATIONS_BYTES, Operation, OperationError, Output, Request,
+    RequestError, RequestType, RequestedIssue, Resource, Rules, TAG_ISSUE, TAG_TRANSFER, TAG_VOID, Transfer,
+    Void, VoidReason,
 };
 use crate::ids::{kind_of, resource_id, resource_key};
-use crate::signing::{
-    SIGNATURE_LENGTH, digest, distinct_owners, issue_hash, owners_beside_sender, transfer_hash,
-};
+use crate::signing::{SIGNATURE_LENGTH, digest, issue_hash, transfer_hash};
 
 /// The operations that these bytes pack, unchecked: balances, signatures and what only the hub checks are not looked at.
 /// The bytes are the only ones that pack them.
@@ -108,83 +105,6 @@ pub(super) fn read_operations(bytes: &[u8], rules: Option<&Rules>) -> Result<Vec
         return Err(OperationError::OperationsLength { expected: reader.position, actual: bytes.len() });
     }
     Ok(operations)
-}
-
-/// Where operations stand in a batch. Voids come first, so that no batch can make a request possible and declare it void.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Void,
-    Queued,
-    Other,
-}
-
-impl Place {
-    fn of(tag: u8) -> Result<Self, OperationError> {
-        match tag {
-            TAG_VOID => Ok(Self::Void),
-            TAG_QUEUED_TRANSFER | TAG_QUEUED_ISSUE => Ok(Self::Queued),
-            TAG_TRANSFER | TAG_ISSUE => Ok(Self::Other),
-            tag => Err(OperationError::UnknownOperation { tag }),
-        }
-    }
-}
-
-/// What one operation is checked against.
-#[derive(Clone, Copy)]
-struct Terms<'a> {
-    most_inputs: usize,
-    most_outputs: usize,
-    /// Time that its deadline is compared with.
-    timestamp: Option<u64>,
-    /// Chains for which notes may be created.
-    domains: Option<&'a BTreeSet<u64>>,
-    /// Who needs no signature for its own notes on one chain: the sender of a request.
-    request: Option<Head>,
-    /// The hub's; without it, balances and signatures are not looked at.
-    separator: Option<B256>,
-}
-
-impl<'a> Terms<'a> {
-    /// Those of a transfer or issue that is not queued.
-    fn of(rules: Option<&'a Rules>) -> Self {
-        Self {
-            most_inputs: MAX_INPUTS,
-            most_outputs: MAX_OUTPUTS,
-            timestamp: rules.and_then(|rules| rules.timestamp),
-            domains: rules.and_then(|rules| rules.domains.as_ref()),
-            request: None,
-            separator: rules.map(|rules| rules.separator),
-        }
-    }
-
-    fn of_request(self, head: Head) -> Self {
-        Self { most_inputs: MAX_REQUEST_NOTES, most_outputs: MAX_REQUEST_NOTES, request: Some(head), ..self }
-    }
-
-    fn check_deadline(&self, deadline: u64) -> Result<u64, OperationError> {
-        match self.timestamp {
-            Some(timestamp) if timestamp > deadline => {
-                Err(OperationError::DeadlinePassed { deadline, timestamp })
-            }
-            _ => Ok(deadline),
-        }
-    }
-
-    fn check_domain(&self, domain_id: u64) -> Result<u64, OperationError> {
-        match self.domains {
-            Some(domains) if !domains.contains(&domain_id) => {
-                Err(OperationError::UnknownDomain { domain_id })
-            }
-            _ => Ok(domain_id),
-        }
-    }
-
-    fn signers(&self, transfer: &Transfer) -> Vec<Address> {
-        match self.request {
-            Some(head) => owners_beside_sender(&transfer.inputs, head.chain_id, head.sender),
-            None => distinct_owners(&transfer.inputs),
-        }
-    }
 }
 
 struct Reader<'a> {

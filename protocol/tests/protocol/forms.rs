@@ -2,15 +2,18 @@
 
 use alloy::primitives::{Address, B256, U256, hex, keccak256};
 use hypha_protocol::json::{
-    IssueJson, ResourceJson, TransferJson, parse_address, parse_decimal, parse_decimal_u64, parse_signature,
-    parse_word,
+    IssueJson, RequestFormError, RequestJson, ResourceJson, TransferJson, VoidJson, parse_address,
+    parse_decimal, parse_decimal_u64, parse_signature, parse_word,
 };
-use hypha_protocol::operations::{Issue, Resource, Transfer};
+use hypha_protocol::operations::{
+    Issue, PackError, Request, RequestError, Resource, Transfer, Void, VoidReason,
+};
 use hypha_protocol::signing::{digest, issue_hash, transfer_hash};
 use hypha_protocol::typed_data::{issue_typed_data, typed_data};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
+use crate::requests::requests;
 
 #[test]
 fn forms_become_what_they_were_made_from() {
@@ -26,6 +29,42 @@ fn forms_become_what_they_were_made_from() {
 
     let resource = Resource { quantity: U256::MAX, domainId: U256::MAX, ..alices_gold() };
     assert_eq!(Resource::try_from(&ResourceJson::from(&resource)), Ok(resource));
+}
+
+#[test]
+fn what_is_no_request_is_refused_by_name() {
+    let (_, request) = requests().swap_remove(6);
+    let good = serde_json::to_value(RequestJson::from(&request)).expect("JSON");
+    assert_eq!(good["content"]["issue"]["domainId"], SPOKE_CHAIN.to_string());
+    let read = |value: Value| serde_json::from_value::<RequestJson>(value);
+    let mut surplus = good.clone();
+    surplus["content"]["transfer"] = json!({});
+    assert!(read(surplus).is_err(), "one content");
+    let mut unknown = good.clone();
+    unknown["content"]["issue"]["kind"] = json!("0x00");
+    assert!(read(unknown).is_err(), "the kind follows");
+    let mut wrong = good.clone();
+    wrong["number"] = json!("01");
+    let form = read(wrong).expect("a form");
+    let error = Request::try_from(&form).expect_err("no number");
+    assert!(error.to_string().starts_with("number: expected a decimal number"), "{error}");
+    let mut nothing = good;
+    nothing["content"]["issue"]["quantity"] = json!("0");
+    let error = Request::try_from(&read(nothing).expect("a form"));
+    assert_eq!(error, Err(RequestFormError::Pack(PackError::ZeroQuantity)));
+
+    let void = |reason: &str, position: &str| {
+        let (request, position) = (RequestJson::from(&request), position.to_owned());
+        Void::try_from(&VoidJson { request, reason: reason.to_owned(), position })
+    };
+    let words: Vec<_> = VoidReason::ALL.map(|reason| void(reason.as_str(), "0").is_ok()).into();
+    assert_eq!(words, [false, false, true, true], "an issue has no input");
+    let count = RequestFormError::Request(RequestError::VoidPosition { count: 1, position: 1 });
+    assert_eq!(void("outputExists", "1"), Err(count));
+    for (reason, position, field) in [("OutputExists", "0", "reason"), ("outputExists", "256", "position")] {
+        let error = void(reason, position).expect_err(field).to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
 }
 
 #[test]

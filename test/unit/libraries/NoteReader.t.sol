@@ -31,7 +31,7 @@ contract NoteReaderTest is Test {
         // forge-lint: disable-next-line(unsafe-typecast)
         note[place] = bytes1(uint8(change >> 16));
         _compare(note, 0);
-        note[60] = bytes1(uint8(change >> 24) & 0xc3);
+        note[60] = note[60] & 0xc3;
         _compare(bytes.concat(note, note), 0);
     }
 
@@ -70,6 +70,7 @@ contract NoteReaderTest is Test {
 
     function test_readSimple_everyHeader_asThePlainVersion() public view {
         for (uint256 header = 0; header < 256; ++header) {
+            // forge-lint: disable-next-line(unsafe-typecast)
             bytes memory note = abi.encodePacked(uint64(7), address(8), bytes32(uint256(9)), uint8(header));
             note = bytes.concat(note, abi.encodePacked(type(uint256).max, type(uint256).max));
             _compare(note, 0);

@@ -69,9 +69,9 @@ contract OperationOrderTest is RequestDrafts {
         bytes memory operations = hex"0100";
         Resource memory note = _issued();
         note.quantity = 1;
+        OperationBuilder.Head memory head = _head();
         for (uint256 i = 0; i < 256; ++i) {
-            OperationBuilder.Head memory head = _head();
-            head.number = uint64(1 + i);
+            ++head.number;
             operations = bytes.concat(operations, OperationBuilder.queued(ISSUE, head, _smallestIssue(i)));
         }
         Operations.Checked memory checked = _checkBoth(operations);
@@ -79,7 +79,7 @@ contract OperationOrderTest is RequestDrafts {
             note.salt = bytes32(1 + i);
             _assertTouch(checked.touches[i], _keyOf(note), 0, _idOf(note));
             assertEq(checked.notes[i].id, _idOf(note));
-            assertEq(checked.resolutions[i].number, 1 + i);
+            assertEq(checked.resolutions[i].number, 2 + i);
             assertEq(
                 checked.resolutions[i].hash, OperationBuilder.requestHash(ISSUE, _head(), _smallestIssue(i))
             );

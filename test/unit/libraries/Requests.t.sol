@@ -131,13 +131,13 @@ contract RequestsTest is RequestDrafts {
         bytes32 salt
     ) public view {
         OperationBuilder.IssueDraft memory draft;
-        draft.label = label == 0 ? bytes32("label") : label;
+        draft.label = label == 0 ? keccak256("label") : label;
         draft.domainId = domainId == 0 ? CHAIN : domainId;
         draft.owner = owner == address(0) ? SENDER : owner;
         draft.quantity = bound(quantity, 1, type(uint256).max) >> (uint256(salt) % 256);
         if (draft.quantity == 0) draft.quantity = 1;
         draft.data = uint256(salt) % 3 == 0 ? bytes32(0) : data;
-        draft.salt = salt == 0 ? bytes32("salt") : salt;
+        draft.salt = salt == 0 ? keccak256("salt") : salt;
         bytes memory content = _pack(draft);
         assertEq(content, OperationBuilder.issueContent(draft));
         bytes32 hash = _spoke.checkRequest(content, ISSUE, CHAIN, SENDER);

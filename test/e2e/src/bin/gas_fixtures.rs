@@ -63,9 +63,7 @@ fn write(directory: &Path, name: &str, fixture: &serde_json::Value) -> anyhow::R
 fn batch(tree: &Tree, transfers: usize) -> anyhow::Result<serde_json::Value> {
     let (packed, touches) = operations(transfers)?;
     let witness = build_witness(tree, &touches);
-    let mut ordered = touches.clone();
-    ordered.sort_by_key(|touch| touch.key);
-    let proof = tree.prove(&ordered.iter().map(|touch| touch.key).collect::<Vec<_>>());
+    let proof = tree.prove(&touches.iter().map(|touch| touch.key).collect::<Vec<_>>());
     let written = touches.iter().filter_map(|touch| touch.new.map(|value| (touch.key, value)));
     let new_root = tree.with(written).root();
     verify_batch(tree.root(), &packed, &witness, new_root, &rules())?;
@@ -79,24 +77,16 @@ fn batch(tree: &Tree, transfers: usize) -> anyhow::Result<serde_json::Value> {
         "witness": hex::encode_prefixed(witness),
         // What no encoding can do without: siblings and foreign leaves that do not follow, and the operations themselves.
         "leastBytes": 32 * proof.siblings().flatten().count() + 64 * proof.foreign_leaves().len() + packed.len(),
-        "touches": {
-            "keys": ordered.iter().map(|touch| touch.key.to_string()).collect::<Vec<_>>(),
-            "olds": ordered.iter().map(|touch| value_or_zero(touch.old)).collect::<Vec<_>>(),
-            "news": ordered.iter().map(|touch| value_or_zero(touch.new)).collect::<Vec<_>>(),
-        },
     }))
 }
 
+/// The first so many transfers, packed, and what they do to the tree.
 fn operations(transfers: usize) -> anyhow::Result<(Vec<u8>, Vec<Touch>)> {
     let operations = (0..transfers)
         .map(|number| Ok(Operation::Transfer(transfer(number)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let touches = operations.iter().flat_map(Operation::touches).collect();
     Ok((encode_operations(&operations)?, touches))
-}
-
-fn value_or_zero(value: Option<ValueHash>) -> String {
-    value.map_or(B256::ZERO.to_string(), |value| value.to_string())
 }
 
 /// The most transfers whose batch fits the calldata and touches no more keys than a batch may.
@@ -111,8 +101,7 @@ fn largest(tree: &Tree) -> anyhow::Result<usize> {
     anyhow::bail!("not even one transfer fits")
 }
 
-/// The proofs of one note, and of the absence of one key: of all candidates those of median length, for a path's
-/// length varies from key to key.
+/// The proofs of one note, and of the absence of one key: of all candidates those of median length, for paths differ in length.
 fn single(tree: &Tree) -> serde_json::Value {
     let note = note(median(tree, |number| key_of(&note(number))));
     let present = key_of(&note);
@@ -131,6 +120,7 @@ fn absent_key(number: usize) -> Key {
     Key::from(word("absent", number).0)
 }
 
+/// The number of the key whose proof is the one in the middle.
 fn median(tree: &Tree, key: impl Fn(usize) -> Key) -> usize {
     let length = |number: &usize| {
         let proof = tree.prove(&[key(*number)]);

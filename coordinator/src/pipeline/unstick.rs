@@ -1,0 +1,161 @@
+//! What becomes of a batch that the hub refuses, or whose transaction failed: tried again, cut smaller, or chosen again.
+
+use std::time::Duration;
+
+use alloy::sol_types::SolError;
+use hypha_chain::submit::{IntentStatus, Submitter};
+use hypha_protocol::contracts::IOperationErrors::{KnownDomain, UnknownDomain};
+use hypha_protocol::contracts::IRequestQueue::RequestMismatch;
+use hypha_protocol::contracts::IRootHub::{QueueEmpty, RequestDue, RequestOrder};
+
+use super::commit::{calldata, intent_id, shrink};
+use super::rollback::{roll_back, withdraw};
+use crate::context::Context;
+use crate::error::CoordinatorError;
+use crate::state::State;
+use crate::store::{BatchRecord, BatchState, LedgerError, Update, queries};
+
+/// First pause before a batch that the hub refuses is tried again; it doubles with each refusal.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// When a refused batch is tried again; lost at a restart, which only tries it sooner.
+#[derive(Default)]
+pub struct Patience {
+    not_before: u64,
+    pause: Option<Duration>,
+}
+
+impl Patience {
+    fn is_over(&self, now: u64) -> bool {
+        now >= self.not_before
+    }
+
+    fn extend(&mut self, now: u64) {
+        let pause = self.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        self.not_before = now.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    }
+}
+
+/// Looks after the transaction of the oldest batch that the hub has not taken.
+pub(super) async fn unstick(
+    context: &Context,
+    submitter: &Submitter,
+    patience: &mut Patience,
+) -> Result<(), CoordinatorError> {
+    let Some((batch, expired)) = stuck(&context.ledger.state()) else {
+        *patience = Patience::default();
+        context.ledger.observe(|state| state.trouble = None);
+        return Ok(());
+    };
+    let count = batch.operation_count();
+    let (trouble, moved) = match submitter.status(&intent_id(&batch)).await? {
+        Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => return Ok(()),
+        Some(IntentStatus::Mined { receipt }) if receipt.success => return Ok(()),
+        Some(IntentStatus::Mined { .. } | IntentStatus::Reverted { .. }) => {
+            ("its transaction reverted".to_owned(), false)
+        }
+        Some(IntentStatus::Refused { data }) => (format!("the hub refuses it with {data}"), has_moved(&data)),
+        Some(IntentStatus::TooMuchGas { .. }) if count > 1 => {
+            return shrink(context, batch.index, count).await;
+        }
+        Some(IntentStatus::TooMuchGas { needed, maximum }) => {
+            (format!("it needs {needed} gas of {maximum}"), false)
+        }
+        None => ("its transaction is missing".to_owned(), false),
+    };
+    if expired {
+        tracing::warn!(
+            index = batch.index,
+            trouble,
+            "a deadline has passed: its operations are chosen again"
+        );
+        return Ok(withdraw(context, batch.index).await?);
+    }
+    context.ledger.observe(|state| state.trouble = Some(format!("batch {}: {trouble}", batch.index)));
+    let now = context.now();
+    if !patience.is_over(now) {
+        return Ok(());
+    }
+    patience.extend(now);
+    if moved {
+        return choose_again(context, submitter, &batch, &trouble).await;
+    }
+    tracing::error!(index = batch.index, trouble, "trying again");
+    send_again(context, submitter, batch).await
+}
+
+/// Whether the hub refuses a batch because its queue, or the chains registered there, are others than when it was chosen.
+fn has_moved(data: &[u8]) -> bool {
+    let errors = [
+        RequestOrder::SELECTOR,
+        RequestMismatch::SELECTOR,
+        RequestDue::SELECTOR,
+        QueueEmpty::SELECTOR,
+        KnownDomain::SELECTOR,
+        UnknownDomain::SELECTOR,
+    ];
+    errors.iter().any(|selector| data.starts_with(selector))
+}
+
+/// Takes back a batch that cannot follow any more. That its transaction was refused is forgotten with it: the same batch may be
+/// right again, and would not be sent then.
+async fn choose_again(
+    context: &Context,
+    submitter: &Submitter,
+    batch: &BatchRecord,
+    trouble: &str,
+) -> Result<(), CoordinatorError> {
+    tracing::warn!(index = batch.index, trouble, "chosen again");
+    context.learn_domains().await?;
+    let forgotten = submitter.forget(&intent_id(batch)).await?;
+    let now = context.now();
+    context
+        .ledger
+        .update(|state, update| {
+            roll_back(state, update, batch.index, now);
+            update.also(forgotten);
+            Ok::<_, LedgerError>(())
+        })
+        .await?;
+    Ok(())
+}
+
+/// The oldest batch that is not on the hub, and whether the deadline of one of its operations is over.
+fn stuck(state: &State) -> Option<(BatchRecord, bool)> {
+    let batch = state.batches.values().find(|batch| batch.state == BatchState::Committed)?;
+    let expired = state
+        .members_of(batch)
+        .any(|entry| entry.operation.deadline().is_some_and(|deadline| deadline < state.hub_time));
+    Some((batch.clone(), expired))
+}
+
+/// A refused transaction goes back to the queue; a reverted or missing one gets a successor. The hub takes a batch once, so
+/// that two can do no harm.
+async fn send_again(
+    context: &Context,
+    submitter: &Submitter,
+    batch: BatchRecord,
+) -> Result<(), CoordinatorError> {
+    let retried = submitter.retry(&intent_id(&batch)).await?;
+    let index = batch.index;
+    let body = context.ledger.read(move |store| queries::body(store, index)).await?;
+    context
+        .ledger
+        .update(|_: &State, update: &mut Update| {
+            match body {
+                Some(body) if retried.is_empty() => {
+                    let next = BatchRecord { attempt: batch.attempt + 1, ..batch };
+                    let hub = context.hub.config.verifier;
+                    update.also(submitter.intent(&intent_id(&next), hub, calldata(&next, &body)));
+                    update.batch(next);
+                }
+                _ => update.also(retried),
+            }
+            Ok::<_, LedgerError>(())
+        })
+        .await?;
+    Ok(())
+}
