@@ -1,7 +1,8 @@
 """Compares what Slither found with the list of findings that stand, each with its reason.
 
 A line of the list is `detector <tab> subject <tab> reason`; the subject is the first thing that the finding names, as
-`Contract.function(types)`, `Contract.variable` or `Contract`, or `*` for all that this detector finds.
+`Contract.function(types)`, `Contract.variable` or `Contract`, with ` ×N` after it when this detector finds N things there, or `*` for
+all that this detector finds.
 """
 
 import json
@@ -44,17 +45,14 @@ def read_list(path):
 def main():
     findings, entries = read_findings(sys.argv[1]), read_list(sys.argv[2])
     explained = {}
-    for exact, descriptions in findings.items():
-        every = (exact[0], "*")
-        # One line explains one finding: a second of the same detector in the same place is a new one.
-        if exact in entries and len(descriptions) == 1:
-            explained[exact] = exact
-        else:
-            explained[exact] = every if every in entries else None
+    for (detector, subject), descriptions in findings.items():
+        times = f" ×{len(descriptions)}" if len(descriptions) > 1 else ""
+        possible = [(detector, subject + times), (detector, "*")]
+        explained[detector, subject] = next((entry for entry in possible if entry in entries), None)
     new = [key for key, entry in explained.items() if entry is None]
     stale = [entry for entry in entries if entry not in explained.values()]
     for key in new:
-        print(f"new: {key[0]}\t{key[1]}")
+        print(f"new: {key[0]}\t{key[1]} ({len(findings[key])} times)")
         print("\n".join(findings[key]) + "\n")
     for detector, subject in stale:
         print(f"finds nothing any more: {detector}\t{subject}")
