@@ -79,8 +79,10 @@ pub enum RelayerError {
         batch_chain: B256,
     },
     /// A log of the hub's contract under the event's signature does not decode.
-    #[error("a BatchApplied of block {block} cannot be decoded")]
+    #[error("a log of block {block} under the signature {event} cannot be decoded")]
     EventMalformed {
+        /// The event.
+        event: &'static str,
         /// Its block.
         block: B256,
     },
@@ -113,6 +115,17 @@ pub enum RelayerError {
         chain_id: u64,
         /// From where on.
         index: u64,
+    },
+    /// Later requests were read and the hub's next one was not: the configured `start_block` is above it, or the hub's
+    /// endpoint is behind what was final on the hub before.
+    #[error(
+        "request {number} of chain {chain_id} was not read, though later ones were: is start_block too high?"
+    )]
+    RequestNotRead {
+        /// The spoke.
+        chain_id: u64,
+        /// The number that the hub takes next.
+        number: u64,
     },
     /// The spoke holds another root than the hub for an index.
     #[error("chain {chain_id} holds {actual} for index {index}, the hub {expected}")]

@@ -26,7 +26,7 @@ pub(crate) enum Turn {
 
 /// Where the errands of one lane go.
 pub(crate) struct Lane {
-    /// `advance/{chain}` or `confirm/{chain}`; ids of its intents begin with it.
+    /// `advance/{chain}`, `confirm/{chain}` or `enqueue/{chain}`; ids of its intents begin with it.
     pub(crate) name: String,
     pub(crate) submitter: Arc<Submitter>,
     pub(crate) rows: Rows,
@@ -35,7 +35,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Compares the errand in hand with `reached`, the index that the destination shows now. The chain's word counts: an
+    /// Compares the errand in hand with `reached`, the index (of requests, the number) that the destination shows now. The chain's word counts: an
     /// errand whose goal is reached is done, whoever did it.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Lane {
         }
     }
 
-    /// Takes up an errand: stores the intent and that it is in hand, in one write, and wakes the driver. `range` tells the
+    /// Takes up an errand: stores the intent and that it is in hand, in one write, and wakes the driver. `name` tells the
     /// errand from others of its lane. An intent of that name that is decided (it failed, or a reorg took its effect back)
     /// is made anew with this content; one that is under way is joined.
     ///
@@ -72,13 +72,13 @@ impl Lane {
     /// When the store fails.
     pub(crate) async fn take_up(
         &self,
-        range: &str,
+        name: &str,
         tries: u32,
         goal: u64,
         to: Address,
         data: Bytes,
     ) -> Result<(), RelayerError> {
-        let intent = format!("{}/{range}", self.name);
+        let intent = format!("{}/{name}", self.name);
         let mut changes = Vec::new();
         let mut past = self.forget_decided(&mut changes).await?;
         past.retain(|other| *other != intent);

@@ -11,6 +11,7 @@ mod pace;
 mod pipeline;
 mod reason;
 mod service;
+mod spoke;
 mod status;
 mod store;
 
@@ -19,4 +20,4 @@ pub use config::{RelayConfig, RelayerConfig};
 pub use destination::{AttestorSet, Destination};
 pub use error::RelayerError;
 pub use service::{Ports, Relayer, run};
-pub use status::{SpokeStatus, Status};
+pub use status::{HubStatus, RequestsStatus, SpokeStatus, Status};

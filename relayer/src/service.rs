@@ -1,11 +1,10 @@
-//! The running service: one task that observes the hub, two for each spoke (relay, report), one for each chain that
-//! sends, and the HTTP side.
+//! The running service: one task that observes the hub, one for each spoke and stage ([`Stage`]), one for each chain
+//! that sends, and the HTTP side.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use axum::Router;
 use hypha_chain::config::{ChainConfig, Role};
@@ -22,10 +21,10 @@ use crate::config::{RelayConfig, RelayerConfig};
 use crate::destination::Destination;
 use crate::driver::Driver;
 use crate::error::RelayerError;
-use crate::lane::Lane;
 use crate::pace::Pace;
-use crate::pipeline::{Hub, Observer, Progress, relay, report};
-use crate::status::{HubStatus, Shared, SpokeStatus, Status};
+use crate::pipeline::{Hub, Observer, Progress};
+use crate::spoke::{Spoke, Stage};
+use crate::status::{HubStatus, Shared, Status};
 use crate::store::{Rows, table};
 
 /// Everything outside the process.
@@ -38,24 +37,6 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The way to the attestors.
     pub net: Arc<dyn Net>,
-}
-
-/// A spoke, and what is in hand for it.
-pub(crate) struct Spoke {
-    pub(crate) chain: Arc<dyn Chain>,
-    pub(crate) contract: Address,
-    pub(crate) attested: bool,
-    pub(crate) destination: Destination,
-    pub(crate) follower: Follower,
-    /// Errands on the spoke.
-    pub(crate) advancing: Lane,
-    /// Errands on the hub.
-    pub(crate) confirming: Lane,
-    pub(crate) index: Shared<u64>,
-    pub(crate) confirmed: Shared<u64>,
-    relay_trouble: Shared<Option<String>>,
-    report_trouble: Shared<Option<String>>,
-    poll: Duration,
 }
 
 /// The relayer: what its stages share.
@@ -129,41 +110,33 @@ impl Relayer {
     /// # Errors
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<Status, RelayerError> {
-        let hub_index = self.observer.index().borrow().to_string();
+        let hub_index = *self.observer.index().borrow();
         let mut spokes = Vec::new();
         for (id, spoke) in &self.spokes {
-            let pending = [spoke.advancing.in_hand().await?, spoke.confirming.in_hand().await?];
-            spokes.push(SpokeStatus {
-                chain_id: id.to_string(),
-                index: spoke.index.get().to_string(),
-                hub_index: hub_index.clone(),
-                confirmed_index: spoke.confirmed.get().to_string(),
-                pending: pending.into_iter().flatten().collect(),
-                last_error: self.spoke_trouble(*id, spoke),
-            });
+            spokes.push(spoke.status(hub_index, self.sending_trouble(*id)).await?);
         }
         let (chain_id, last_error) = (self.hub.chain_id.to_string(), self.hub_trouble());
-        let hub = HubStatus { chain_id, index: hub_index, last_error };
+        let hub = HubStatus { chain_id, index: hub_index.to_string(), last_error };
         Ok(Status { hub, spokes, attestors: self.attestors.records() })
     }
 
     /// Why nothing can be relayed now; `None` when it can.
     pub(crate) fn hub_trouble(&self) -> Option<String> {
-        self.hub_trouble.get().or_else(|| self.drivers.get(&self.hub.chain_id)?.trouble.get())
+        self.hub_trouble.get().or_else(|| self.sending_trouble(self.hub.chain_id))
     }
 
     /// Spokes that are not well: the others are relayed all the same.
     pub(crate) fn degraded(&self) -> Vec<String> {
         let trouble = |(id, spoke): (&u64, &Spoke)| {
-            self.spoke_trouble(*id, spoke).map(|trouble| format!("chain {id}: {trouble}"))
+            let trouble =
+                spoke.root_trouble(self.sending_trouble(*id)).or_else(|| spoke.told(Stage::Request));
+            trouble.map(|trouble| format!("chain {id}: {trouble}"))
         };
         self.spokes.iter().filter_map(trouble).collect()
     }
 
-    fn spoke_trouble(&self, id: u64, spoke: &Spoke) -> Option<String> {
-        let sending = || self.drivers.get(&id)?.trouble.get().map(|why| format!("sending: {why}"));
-        let relaying = spoke.relay_trouble.get().map(|why| format!("relay: {why}"));
-        relaying.or_else(|| spoke.report_trouble.get().map(|why| format!("report: {why}"))).or_else(sending)
+    fn sending_trouble(&self, id: u64) -> Option<String> {
+        self.drivers.get(&id)?.trouble.get()
     }
 
     /// Runs all tasks until `shutdown`, which it cancels itself when one of them cannot go on.
@@ -177,8 +150,9 @@ impl Relayer {
             tasks.spawn(until(shutdown.clone(), self.clone().drive(id)));
         }
         for id in self.spokes.keys().copied() {
-            tasks.spawn(until(shutdown.clone(), self.clone().relay_to(id)));
-            tasks.spawn(until(shutdown.clone(), self.clone().report_from(id)));
+            for stage in Stage::ALL {
+                tasks.spawn(until(shutdown.clone(), self.clone().serve(id, stage)));
+            }
         }
         let mut outcome = Ok(());
         while let Some(ended) = tasks.join_next().await {
@@ -210,42 +184,23 @@ impl Relayer {
         }
     }
 
-    /// Takes one spoke forward for ever.
-    async fn relay_to(self: Arc<Self>, id: u64) -> Result<(), RelayerError> {
+    /// Runs one stage for one spoke for ever.
+    async fn serve(self: Arc<Self>, id: u64, stage: Stage) -> Result<(), RelayerError> {
         let Some(spoke) = self.spokes.get(&id) else { return Ok(()) };
-        let mut hub_index = self.observer.index();
-        let mut pace = Pace::new("relay", id, spoke.poll);
+        let mut news = stage.news(&self, spoke);
+        let mut pace = Pace::new(stage.name(), id, spoke.poll);
         loop {
-            hub_index.borrow_and_update();
+            news.borrow_and_update();
             let round = match self.identify(&mut pace, &spoke.chain).await {
-                Ok(()) => relay(&self, spoke).await,
+                Ok(()) => stage.round(&self, spoke).await,
                 Err(error) => Err(error),
             };
             let idle = matches!(round, Ok(Progress::Idle));
-            let Some(wait) = pace.after(round, &spoke.relay_trouble)? else { continue };
+            let Some(wait) = pace.after(round, spoke.trouble(stage))? else { continue };
             tokio::select! {
                 () = self.clock.sleep(wait) => {}
                 // The sender lives as long as the relayer.
-                _ = hub_index.changed(), if idle => {}
-            }
-        }
-    }
-
-    /// Carries one spoke's confirmations home for ever.
-    async fn report_from(self: Arc<Self>, id: u64) -> Result<(), RelayerError> {
-        let Some(spoke) = self.spokes.get(&id) else { return Ok(()) };
-        let mut pace = Pace::new("report", id, spoke.poll);
-        loop {
-            let round = match self.identify(&mut pace, &spoke.chain).await {
-                Ok(()) => report(&self, spoke).await,
-                Err(error) => Err(error),
-            };
-            metrics::gauge!("hypha_relayer_index", "chain" => id.to_string(), "status" => "relayed")
-                .set(spoke.index.get() as f64);
-            metrics::gauge!("hypha_relayer_index", "chain" => id.to_string(), "status" => "reported")
-                .set(spoke.confirmed.get() as f64);
-            if let Some(wait) = pace.after(round, &spoke.report_trouble)? {
-                self.clock.sleep(wait).await;
+                _ = news.changed(), if idle => {}
             }
         }
     }
@@ -279,33 +234,6 @@ impl Relayer {
     }
 }
 
-impl Spoke {
-    fn new(
-        described: &ChainConfig,
-        chain: Arc<dyn Chain>,
-        rows: &Rows,
-        clock: &Arc<dyn Clock>,
-        here: &Driver,
-        home: &Driver,
-    ) -> Self {
-        let id = described.chain_id;
-        Self {
-            contract: described.verifier,
-            attested: described.attested,
-            destination: Destination::new(chain.clone(), described.fact_verifier, clock.clone()),
-            follower: follower(described, &chain, rows),
-            chain,
-            advancing: here.lane(format!("advance/{id}"), rows),
-            confirming: home.lane(format!("confirm/{id}"), rows),
-            index: Shared::new(0),
-            confirmed: Shared::new(0),
-            relay_trouble: Shared::new(None),
-            report_trouble: Shared::new(None),
-            poll: Duration::from_millis(described.poll_ms),
-        }
-    }
-}
-
 fn chain_of(
     chains: &BTreeMap<u64, Arc<dyn Chain>>,
     described: &ChainConfig,
@@ -314,7 +242,7 @@ fn chain_of(
     chains.get(&described.chain_id).cloned().ok_or_else(|| RelayerError::Config { what: what() })
 }
 
-fn follower(described: &ChainConfig, chain: &Arc<dyn Chain>, rows: &Rows) -> Follower {
+pub(crate) fn follower(described: &ChainConfig, chain: &Arc<dyn Chain>, rows: &Rows) -> Follower {
     let config = FollowConfig {
         address: described.verifier,
         start_block: described.start_block,

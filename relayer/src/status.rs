@@ -46,6 +46,20 @@ pub struct SpokeStatus {
     pub pending: Vec<String>,
     /// Why the last round failed, of either direction.
     pub last_error: Option<String>,
+    /// How the requests of its queue come to the hub.
+    pub requests: RequestsStatus,
+}
+
+/// How far the requests of a spoke's queue are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestsStatus {
+    /// Greatest number that the hub has taken in.
+    pub enqueued_number: String,
+    /// Requests that are final on the spoke and that the hub has not taken in.
+    pub waiting: u64,
+    /// Why the last round failed.
+    pub last_error: Option<String>,
 }
 
 /// Something that the tasks write and the HTTP side reads.

@@ -5,8 +5,9 @@ use alloy::sol_types::SolEvent;
 use hypha_chain::config::Role;
 use hypha_chain::follow::FollowError;
 use hypha_chain::ports::{Block, Log};
-use hypha_protocol::contracts::{IRootHub, IRootVerifier};
+use hypha_protocol::contracts::{IRequestQueue, IRootHub, IRootVerifier};
 use hypha_protocol::fact::{FactName, accepted_value, applied_value};
+use hypha_protocol::ids::request_hash;
 use hypha_protocol::tree::Root;
 
 use crate::error::AttestorError;
@@ -55,11 +56,11 @@ fn fact_of(source: &Source, block: &Block, log: &Log) -> Result<Option<Observati
     if log.address != source.emitter || log.block_hash != block.hash {
         return Err(AttestorError::ForeignLog { chain_id: source.chain_id, block: block.hash });
     }
-    let asserted = match source.role {
+    let root = match source.role {
         Role::Hub => root_accepted(log),
         Role::Spoke => root_applied(log),
     };
-    Ok(asserted.map(|(key, value)| Observation {
+    Ok(root.or_else(|| request_queued(log)).map(|(key, value)| Observation {
         id: FactId { src_chain: source.chain_id, emitter: source.emitter, key },
         value,
         place: Place { number: block.number, hash: block.hash, time: block.time },
@@ -76,6 +77,13 @@ fn root_applied(log: &Log) -> Option<(B256, B256)> {
     let event = decoded::<IRootVerifier::RootUpdated>(log)?;
     let name = FactName::RootApplied { index: event.index };
     Some((name.key(), applied_value(Root::from(event.newRoot.0))))
+}
+
+/// The value is made from the whole content in the log, so what is signed is what anybody can read there.
+fn request_queued(log: &Log) -> Option<(B256, B256)> {
+    let event = decoded::<IRequestQueue::RequestQueued>(log)?;
+    let name = FactName::RequestQueued { number: event.number };
+    Some((name.key(), request_hash(event.requestType, &event.content, event.sender)))
 }
 
 /// The event, when the log is one of these. A log of the configured contract under this signature that does not decode

@@ -1,10 +1,11 @@
-//! observe: the hub's final batches become stored batches with their witnesses.
+//! observe: the hub's final batches become stored batches with their witnesses, and the requests that it took in for good
+//! are noted.
 
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use hypha_chain::follow::Follower;
 use hypha_chain::ports::{Change, Log};
-use hypha_protocol::contracts::IRootHub::BatchApplied;
+use hypha_protocol::contracts::IRootHub::{BatchApplied, RequestEnqueued};
 use hypha_protocol::ids::word;
 use hypha_protocol::replay::Replica;
 use tokio::sync::{Mutex, watch};
@@ -12,7 +13,7 @@ use tokio::sync::{Mutex, watch};
 use super::Progress;
 use crate::error::RelayerError;
 use crate::service::blocking;
-use crate::store::{BatchRecord, Rows, put_batch};
+use crate::store::{BatchRecord, Rows, put_batch, put_enqueued};
 
 /// Reads the hub.
 pub(crate) struct Observer {
@@ -67,8 +68,8 @@ impl Observer {
         blocking(move || {
             let mut changes = step.cursor;
             for (block, logs) in &step.added {
-                for event in logs.iter().filter_map(|log| applied(block.hash, log)) {
-                    changes.push(replay(&mut replica, &event?)?);
+                for log in logs {
+                    changes.extend(change_of(&mut replica, block.hash, log)?);
                 }
             }
             rows.write(changes)?;
@@ -100,12 +101,22 @@ impl Observer {
     }
 }
 
-/// The event, when the log is one.
-fn applied(block: B256, log: &Log) -> Option<Result<BatchApplied, RelayerError>> {
-    (log.topics.first() == Some(&BatchApplied::SIGNATURE_HASH)).then(|| {
-        BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data)
-            .map_err(|_| RelayerError::EventMalformed { block })
-    })
+/// The row that a log is stored as, if it is one of interest; a batch moves the replica.
+fn change_of(replica: &mut Replica, block: B256, log: &Log) -> Result<Option<Change>, RelayerError> {
+    if let Some(event) = decoded::<BatchApplied>(block, log)? {
+        return replay(replica, &event).map(Some);
+    }
+    let enqueued = decoded::<RequestEnqueued>(block, log)?;
+    Ok(enqueued.and_then(|event| Some(put_enqueued(event.chainId.try_into().ok()?, event.number))))
+}
+
+/// The event, when the log is one of these.
+fn decoded<E: SolEvent>(block: B256, log: &Log) -> Result<Option<E>, RelayerError> {
+    if log.topics.first() != Some(&E::SIGNATURE_HASH) {
+        return Ok(None);
+    }
+    let event = E::decode_raw_log(log.topics.iter().copied(), &log.data);
+    event.map(Some).map_err(|_| RelayerError::EventMalformed { event: E::SIGNATURE, block })
 }
 
 /// Moves the replica by a batch; the row to store.

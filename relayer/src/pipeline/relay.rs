@@ -7,7 +7,8 @@ use crate::config::RelayConfig;
 use crate::destination::view;
 use crate::error::RelayerError;
 use crate::lane::Turn;
-use crate::service::{Relayer, Spoke};
+use crate::service::Relayer;
+use crate::spoke::Spoke;
 
 /// Takes a spoke one range forward: asks it for its index, packs what is next and hands it to the submitter. Its root is
 /// then `relayed`.
@@ -52,7 +53,7 @@ fn narrowed(bounds: RelayConfig, tries: u32) -> RelayConfig {
 async fn held_index(spoke: &Spoke) -> Result<u64, RelayerError> {
     let chain = spoke.chain.as_ref();
     let index = view(chain, spoke.contract, IRootVerifier::indexCall {}, "index").await?;
-    spoke.index.set(index);
+    spoke.note_index(index);
     Ok(index)
 }
 

@@ -1,5 +1,7 @@
 //! What a relayer keeps, all of which it can read again from the chains.
 
+mod requests;
+
 use std::sync::Arc;
 
 use alloy::primitives::{B256, Bytes};
@@ -9,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RelayerError;
+
+pub(crate) use requests::{RequestRecord, Requests, put_enqueued};
 
 /// The hub's final batches: index → [`BatchRecord`].
 const BATCHES: &str = "batches";
@@ -48,7 +52,7 @@ pub(crate) struct AppliedRecord {
 pub(crate) struct Errand {
     /// Its intent; `None` when there is none.
     pub(crate) intent: Option<String>,
-    /// The index at which the chain shows that it is done.
+    /// The index, or number, at which the chain shows that it is done.
     pub(crate) goal: u64,
     /// Failures in a row.
     pub(crate) tries: u32,

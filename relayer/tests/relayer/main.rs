@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its scaffolding")]
 
+mod contracts;
+mod requests;
 mod world;
 
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use alloy::primitives::B256;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use hypha_chain::ports::Store;
 use hypha_chain::simulated::Faults;
 use hypha_chain::{MemoryStore, SystemClock};
 use hypha_protocol::fact::{Attestation, Fact, FactName, Signed};
@@ -34,8 +37,12 @@ impl Running {
         Self::over(world, Arc::new(MemoryStore::new()), relay)
     }
 
-    fn over(world: &Arc<World>, store: Arc<MemoryStore>, relay: RelayConfig) -> Self {
-        let (relayer, stop) = (world.relayer(store, relay), CancellationToken::new());
+    fn over(world: &Arc<World>, store: Arc<dyn Store>, relay: RelayConfig) -> Self {
+        Self::of(world.relayer(store, relay))
+    }
+
+    fn of(relayer: Arc<Relayer>) -> Self {
+        let stop = CancellationToken::new();
         Self { work: tokio::spawn(relayer.clone().work(stop.clone())), relayer, stop }
     }
 

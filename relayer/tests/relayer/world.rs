@@ -1,4 +1,4 @@
-//! Simulated chains with just enough of the contracts, attestors that behave as they are told, and a relayer over both.
+//! Simulated chains, attestors that behave as they are told, and a relayer over both.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::{SolCall, SolEvent};
+use alloy::sol_types::SolEvent;
 use async_trait::async_trait;
 use hypha_chain::config::{ChainConfig, Finality, KeyConfig, Role};
-use hypha_chain::ports::{Block, BlockTag, Call, Chain, Log, Net, Store};
-use hypha_chain::simulated::{Execution, SimulatedChain};
+use hypha_chain::ports::{Block, BlockTag, Chain, Log, Net, Store};
+use hypha_chain::simulated::SimulatedChain;
 use hypha_chain::{NetError, SystemClock};
-use hypha_protocol::contracts::{IAttestedFacts, IRootHub, IRootSpoke, IRootVerifier, Issue, Resource};
+use hypha_protocol::contracts::{IRequestQueue, IRootHub, IRootVerifier, Issue, Resource};
 use hypha_protocol::fact::{Attestation, Fact, FactName, accepted_value, applied_value};
-use hypha_protocol::ids::kind_of;
+use hypha_protocol::ids::{kind_of, request_hash};
 use hypha_protocol::operations::{Operation, encode_operations};
 use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::{hub_domain, sign_digest, sign_issue};
 use hypha_protocol::tree::Root;
 use hypha_relayer::{Ports, RelayConfig, Relayer, RelayerConfig, SpokeStatus};
 use tokio_util::sync::CancellationToken;
+
+use crate::contracts::{Model, enqueued, queued, run, updated};
 
 pub(crate) const HUB: u64 = 31337;
 pub(crate) const VERIFYING: u64 = 31338;
@@ -64,21 +66,6 @@ pub(crate) enum Manner {
     Babbles,
 }
 
-/// A contract's state, moved by the logs that its chain mined.
-#[derive(Clone, Debug)]
-pub(crate) struct Model {
-    pub(crate) index: u64,
-    pub(crate) frozen_at: u64,
-    pub(crate) confirmed: BTreeMap<u64, u64>,
-    pub(crate) set: (u64, Vec<Address>),
-    /// Calls with more batches than this revert.
-    pub(crate) most_batches: usize,
-    /// Indexes to which the spoke was moved, in order.
-    pub(crate) moves: Vec<u64>,
-    /// Confirmations that were mined.
-    pub(crate) confirmations: Vec<(u64, u64)>,
-}
-
 #[derive(Clone)]
 pub(crate) struct Said {
     pub(crate) value: B256,
@@ -89,6 +76,8 @@ pub(crate) struct World {
     pub(crate) chains: BTreeMap<u64, SimulatedChain>,
     pub(crate) models: BTreeMap<u64, Arc<Mutex<Model>>>,
     pub(crate) manners: Mutex<Vec<Manner>>,
+    /// Chain and number of a request that the hub takes in from somebody else when an attestor is asked next.
+    pub(crate) overtaking: Mutex<Option<(u64, u64)>>,
     said: Mutex<BTreeMap<(u64, B256), Said>>,
     history: Mutex<Replica>,
 }
@@ -118,6 +107,9 @@ impl World {
             most_batches: usize::MAX,
             moves: Vec::new(),
             confirmations: Vec::new(),
+            enqueued: BTreeMap::new(),
+            enqueuings: Vec::new(),
+            forgets_spokes: false,
         };
         let models: BTreeMap<u64, _> = CHAINS.map(|id| (id, Arc::new(Mutex::new(model.clone())))).into();
         let chains = CHAINS.map(|id| {
@@ -130,6 +122,7 @@ impl World {
             chains: chains.into(),
             models,
             manners: Mutex::new(manners.to_vec()),
+            overtaking: Mutex::new(None),
             said: Mutex::default(),
             history: Mutex::new(history),
         }
@@ -165,6 +158,16 @@ impl World {
         self.emit(chain, &updated(index));
     }
 
+    /// A spoke queues the request with this number.
+    pub(crate) fn queue(&self, chain: u64, number: u64) {
+        self.emit(chain, &queued(chain, number));
+    }
+
+    /// Another relayer carries it to the hub.
+    pub(crate) fn enqueue(&self, chain: u64, number: u64) {
+        self.emit(HUB, &enqueued(chain, number));
+    }
+
     fn emit(&self, chain: u64, event: &impl SolEvent) {
         let log = event.encode_log_data();
         self.chains[&chain].emit(contract(chain), log.topics().to_vec(), log.data.clone());
@@ -197,6 +200,11 @@ impl World {
             let known = model.confirmed.entry(spoke).or_default();
             *known = (*known).max(event.index);
             return;
+        } else if let Ok(event) = IRequestQueue::RequestQueued::decode_raw_log(topics(), &log.data) {
+            let name = FactName::RequestQueued { number: event.number };
+            (name.key(), request_hash(event.requestType, &event.content, event.sender))
+        } else if let Ok(event) = IRootHub::RequestEnqueued::decode_raw_log(topics(), &log.data) {
+            return model.take_in(event.chainId.to(), event.number);
         } else {
             return;
         };
@@ -206,6 +214,16 @@ impl World {
 
     /// A relayer over this world and this store.
     pub(crate) fn relayer(self: &Arc<Self>, store: Arc<dyn Store>, relay: RelayConfig) -> Arc<Relayer> {
+        self.relayer_of(&key(200), store, relay)
+    }
+
+    /// The same with another key.
+    pub(crate) fn relayer_of(
+        self: &Arc<Self>,
+        signer: &PrivateKeySigner,
+        store: Arc<dyn Store>,
+        relay: RelayConfig,
+    ) -> Arc<Relayer> {
         let described = |id: u64| ChainConfig {
             chain_id: id,
             name: id.to_string(),
@@ -237,7 +255,7 @@ impl World {
             clock: Arc::new(SystemClock),
             net: self.clone(),
         };
-        Relayer::new(&config, ports, &key(200)).unwrap()
+        Relayer::new(&config, ports, signer).unwrap()
     }
 
     /// What the attestor at this place answers.
@@ -295,6 +313,9 @@ impl Net for World {
         let (path, to) = url.split_once("?to=").expect("an attestor is asked with a destination");
         let parts: Vec<&str> = path.split('/').collect();
         assert_eq!((parts[3], parts[4]), ("v1", "attestations"), "{url}");
+        if let Some((chain, number)) = self.overtaking.lock().unwrap().take() {
+            self.change(HUB, |model| model.take_in(chain, number));
+        }
         self.answer(
             parts[2].parse().unwrap(),
             parts[5].parse().unwrap(),
@@ -306,81 +327,6 @@ impl Net for World {
     async fn post(&self, _url: &str, _body: Vec<u8>, _limit: usize) -> Result<Vec<u8>, NetError> {
         Err(NetError::Status(405))
     }
-}
-
-fn updated(index: u64) -> IRootVerifier::RootUpdated {
-    IRootVerifier::RootUpdated {
-        oldRoot: B256::repeat_byte(1),
-        newRoot: B256::with_last_byte(index as u8),
-        index,
-    }
-}
-
-/// The contracts of one chain. What a transaction changes follows from its logs, when they are mined.
-fn run(chain: u64, model: &Model, call: &Call) -> Result<Execution, Bytes> {
-    let selector = <[u8; 4]>::try_from(&call.data[..4]).unwrap();
-    let done = |logs: Vec<(Address, Vec<B256>, Bytes)>| Ok(Execution { output: Bytes::new(), logs });
-    let answered = |output: Vec<u8>| Ok(Execution { output: output.into(), logs: Vec::new() });
-    match selector {
-        IAttestedFacts::currentSetIdCall::SELECTOR => {
-            answered(IAttestedFacts::currentSetIdCall::abi_encode_returns(&model.set.0))
-        }
-        IAttestedFacts::attestorsOfCall::SELECTOR => {
-            let (attestors, threshold) = (model.set.1.clone(), THRESHOLD);
-            let set = IAttestedFacts::attestorsOfReturn { attestors, threshold, expiresAt: u64::MAX };
-            answered(IAttestedFacts::attestorsOfCall::abi_encode_returns(&set))
-        }
-        IRootVerifier::indexCall::SELECTOR => {
-            answered(IRootVerifier::indexCall::abi_encode_returns(&model.index))
-        }
-        IRootSpoke::frozenAtCall::SELECTOR => {
-            answered(IRootSpoke::frozenAtCall::abi_encode_returns(&model.frozen_at))
-        }
-        IRootHub::confirmedIndexCall::SELECTOR => {
-            let spoke = IRootHub::confirmedIndexCall::abi_decode(&call.data).unwrap().chainId.to::<u64>();
-            let known = model.confirmed.get(&spoke).copied().unwrap_or_default();
-            answered(IRootHub::confirmedIndexCall::abi_encode_returns(&known))
-        }
-        IRootSpoke::advanceCall::SELECTOR => {
-            assert_eq!(chain, VERIFYING, "advance is for verifying spokes");
-            let call = IRootSpoke::advanceCall::abi_decode(&call.data).unwrap();
-            proof_has_threshold(&call.factProof);
-            if call.batches.len() > model.most_batches {
-                return Err(refusal(call.batches.len()));
-            }
-            assert_eq!(call.toIndex - model.index.min(call.toIndex), call.batches.len() as u64);
-            done(vec![log(chain, &updated(call.toIndex))])
-        }
-        IRootSpoke::advanceAttestedCall::SELECTOR => {
-            assert_eq!(chain, ATTESTED, "advanceAttested is for attested spokes");
-            let call = IRootSpoke::advanceAttestedCall::abi_decode(&call.data).unwrap();
-            proof_has_threshold(&call.factProof);
-            done(vec![log(chain, &updated(call.toIndex))])
-        }
-        IRootHub::confirmCall::SELECTOR => {
-            let call = IRootHub::confirmCall::abi_decode(&call.data).unwrap();
-            assert_eq!(call.root, updated(call.atIndex).newRoot);
-            proof_has_threshold(&call.factProof);
-            let confirmed =
-                IRootHub::Confirmed { chainId: call.chainId, index: call.atIndex, root: call.root };
-            done(vec![log(chain, &confirmed)])
-        }
-        other => panic!("chain {chain} has no function {other:?}"),
-    }
-}
-
-fn proof_has_threshold(proof: &[u8]) {
-    assert_eq!(proof.len(), 56 + 65 * THRESHOLD as usize);
-}
-
-fn refusal(count: usize) -> Bytes {
-    use alloy::sol_types::SolError;
-    IRootSpoke::BatchCount { count: U256::from(count) }.abi_encode().into()
-}
-
-fn log(chain: u64, event: &impl SolEvent) -> (Address, Vec<B256>, Bytes) {
-    let log = event.encode_log_data();
-    (contract(chain), log.topics().to_vec(), log.data.clone())
 }
 
 /// A batch of one issue, another for each index.
