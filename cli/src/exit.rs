@@ -14,7 +14,8 @@ pub(crate) const TABLE: &str = "Exit status:
   3  refused by the service, which said why (problem document)
   4  a service or a node was not reachable
   5  verification disagreed: a proof, a root or a batch chain is not what it should be
-  6  timed out waiting";
+  6  timed out waiting
+  7  too early: what is asked for is allowed later, and the message says when";
 
 /// How a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub(crate) enum CliError {
     /// A condition was not met in time.
     #[error("timed out: {0}")]
     TimedOut(String),
+    /// A contract allows it later.
+    #[error("too early: {0}")]
+    TooEarly(String),
 }
 
 impl CliError {
@@ -54,6 +58,7 @@ impl CliError {
             Self::Unreachable { .. } => 4,
             Self::Disagreed(_) => 5,
             Self::TimedOut(_) => 6,
+            Self::TooEarly(_) => 7,
         }
     }
 
@@ -66,6 +71,7 @@ impl CliError {
             Self::Unreachable { .. } => "unreachable",
             Self::Disagreed(_) => "disagreed",
             Self::TimedOut(_) => "timed_out",
+            Self::TooEarly(_) => "too_early",
         }
     }
 
@@ -108,6 +114,7 @@ mod tests {
             CliError::Unreachable { what: "x".into(), why: "y".into() },
             CliError::Disagreed("x".into()),
             CliError::TimedOut("x".into()),
+            CliError::TooEarly("x".into()),
         ];
         for (position, failure) in failures.iter().enumerate() {
             assert_eq!(usize::from(failure.status()), position + 1);

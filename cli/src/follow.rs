@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::client::{Client, Problem};
 use crate::exit::CliError;
 use crate::forms::{OperationView, Stage};
+use crate::history::Pace;
 use crate::output::{Table, milliseconds, short};
 
 /// Time between looks at the operation.
@@ -23,6 +24,7 @@ pub(crate) async fn follow(
     let deadline = Instant::now() + patience;
     let mut shown: Vec<(String, Option<String>)> = Vec::new();
     let mut last = String::from("unknown");
+    let mut pace = Pace::new();
     loop {
         match client.operation(id).await {
             Ok(view) => {
@@ -39,8 +41,10 @@ pub(crate) async fn follow(
                     status => last = status.to_owned(),
                 }
             }
-            Err(CliError::Unreachable { .. }) => {}
-            Err(CliError::Refused(problem)) if problem.status >= 500 => {}
+            Err(error @ CliError::Unreachable { .. }) => pace.tell(|| format!("{error}; still trying")),
+            Err(CliError::Refused(problem)) if problem.status >= 500 => {
+                pace.tell(|| format!("the service says {problem}; still trying"));
+            }
             Err(error) => return Err(error),
         }
         if Instant::now() >= deadline {

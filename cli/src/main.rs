@@ -9,17 +9,19 @@ mod exit;
 mod follow;
 mod forms;
 mod guard;
+mod history;
 mod keys;
 mod notes;
 mod output;
 mod reader;
 mod settings;
+mod wallet;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{deploy as deployer, issue, prove, resources, service, status, transfer, verify};
+use commands::{deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify};
 use exit::CliError;
 
 /// One tree of notes, its root on many chains, each of which verifies every step.
@@ -43,6 +45,7 @@ enum Command {
     Resources(resources::ResourcesArgs),
     Prove(prove::ProveArgs),
     Verify(verify::VerifyArgs),
+    Escape(escape::EscapeArgs),
     /// Run a program until standard input closes
     #[command(hide = true)]
     Guard {
@@ -67,6 +70,7 @@ impl Command {
             Self::Resources(args) => args.common.json,
             Self::Prove(args) => args.common.json,
             Self::Verify(args) => args.common.json,
+            Self::Escape(args) => args.json(),
         }
     }
 
@@ -83,6 +87,7 @@ impl Command {
             Self::Resources(args) => resources::run(args).await,
             Self::Prove(args) => prove::run(args).await,
             Self::Verify(args) => verify::run(args).await,
+            Self::Escape(args) => escape::run(args).await,
             Self::Guard { program } => guard::run(program).await,
         }
     }
@@ -116,6 +121,12 @@ mod tests {
         Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}")).command
     }
 
+    /// Every command that is not hidden, and those within it.
+    fn shown(parent: &clap::Command) -> Vec<clap::Command> {
+        let commands = parent.get_subcommands().filter(|command| !command.is_hide_set());
+        commands.flat_map(|command| std::iter::once(command.clone()).chain(shown(command))).collect()
+    }
+
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
@@ -123,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Cli::command().get_subcommands_mut().filter(|command| !command.is_hide_set()) {
+        for mut command in shown(&Cli::command()) {
             let help = command.render_help().to_string();
             assert!(help.contains("Example") && help.contains("hypha "), "{}: {help}", command.get_name());
         }
@@ -131,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_command_has_json() {
-        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        for command in shown(&Cli::command()).iter().filter(|command| !command.is_subcommand_required_set()) {
             let has = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
             assert!(has, "{}", command.get_name());
         }
@@ -140,7 +151,7 @@ mod tests {
     #[test]
     fn no_key_can_be_given_on_the_command_line() {
         let words = ["key", "private-key", "password", "mnemonic", "secret"];
-        for command in Cli::command().get_subcommands() {
+        for command in shown(&Cli::command()) {
             for argument in command.get_arguments() {
                 assert!(
                     !argument.get_long().is_some_and(|long| words.contains(&long)),

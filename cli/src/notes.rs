@@ -2,7 +2,6 @@
 
 use alloy::primitives::U256;
 use hypha_protocol::contracts::Resource;
-use hypha_protocol::operations::MAX_INPUTS;
 
 use crate::exit::CliError;
 
@@ -15,15 +14,15 @@ pub(crate) struct Selection {
     pub(crate) change: U256,
 }
 
-/// Picks notes that add up to at least `quantity`: the largest first, so that the fewest are spent, and equal ones in the
-/// order of their salt, so that the same notes give the same choice.
-pub(crate) fn select(mut notes: Vec<Resource>, quantity: U256) -> Result<Selection, CliError> {
+/// Picks at most `most` notes that add up to at least `quantity`: the largest first, so that the fewest are spent, and equal ones
+/// in the order of their salt, so that the same notes give the same choice.
+pub(crate) fn select(mut notes: Vec<Resource>, quantity: U256, most: usize) -> Result<Selection, CliError> {
     if quantity.is_zero() {
         return Err(CliError::Usage("the quantity is not to be zero".into()));
     }
     notes.sort_by_key(|note| (std::cmp::Reverse(note.quantity), note.salt));
     let mut sum = U256::ZERO;
-    for count in 1..=notes.len().min(MAX_INPUTS) {
+    for count in 1..=notes.len().min(most) {
         // Two notes can hold more than a quantity can, and change is one note.
         sum = sum.checked_add(notes[count - 1].quantity).ok_or_else(|| {
             CliError::Failed(anyhow::anyhow!(
@@ -35,9 +34,9 @@ pub(crate) fn select(mut notes: Vec<Resource>, quantity: U256) -> Result<Selecti
             return Ok(Selection { notes, change: sum - quantity });
         }
     }
-    let why = if notes.len() > MAX_INPUTS {
+    let why = if notes.len() > most {
         format!(
-            "the {MAX_INPUTS} largest of {} notes hold {sum}, and a transfer spends at most {MAX_INPUTS}",
+            "the {most} largest of {} notes hold {sum}, and one transfer here spends at most {most}",
             notes.len()
         )
     } else {
@@ -51,6 +50,11 @@ mod tests {
     use alloy::primitives::{Address, B256};
 
     use super::*;
+
+    /// What most tests ask for.
+    fn select(notes: Vec<Resource>, quantity: U256) -> Result<Selection, CliError> {
+        super::select(notes, quantity, 16)
+    }
 
     fn note(quantity: u64, salt: u8) -> Resource {
         Resource {

@@ -130,6 +130,10 @@ pub(crate) fn reason(data: &[u8]) -> String {
         })
         .or_else(|_| names::IRootHub::IRootHubErrors::abi_decode(data).map(|error| format!("{error:?}")))
         .or_else(|_| {
+            names::IRequestQueue::IRequestQueueErrors::abi_decode(data).map(|error| format!("{error:?}"))
+        })
+        .or_else(|_| names::IPausable::IPausableErrors::abi_decode(data).map(|error| format!("{error:?}")))
+        .or_else(|_| {
             names::IAttestedFacts::IAttestedFactsErrors::abi_decode(data).map(|error| format!("{error:?}"))
         });
     known.unwrap_or_else(|_| format!("0x{}", alloy::hex::encode(data)))

@@ -5,7 +5,7 @@ use clap::Args;
 use hypha_protocol::contracts::{Issue, Resource};
 use hypha_protocol::ids::kind_of;
 use hypha_protocol::json::{IssueJson, parse_signature};
-use hypha_protocol::signing::{hub_domain, sign_issue};
+use hypha_protocol::signing::{hub_domain, issue_hash, sign_issue};
 use hypha_protocol::typed_data::issue_typed_data;
 
 use super::submit::{Handling, quantity, word_or_text};
@@ -59,7 +59,8 @@ pub(crate) async fn run(args: &IssueArgs) -> Result<(), CliError> {
         form.signature.clone_from(signature);
         let usage = |error: hypha_protocol::json::FieldError| CliError::Usage(error.to_string());
         parse_signature("--signature", signature).map_err(usage)?;
-        return args.handling.submit(&settings, "issues", &form).await;
+        let issue = Issue::try_from(&form).map_err(usage)?;
+        return args.handling.submit(&settings, "issues", issue_hash(&issue), &form).await;
     }
     let domain = Client::new(&settings.api)?.chains().await?.domain;
     if args.handling.typed_data {
@@ -77,7 +78,7 @@ pub(crate) async fn run(args: &IssueArgs) -> Result<(), CliError> {
     issue.signature = sign_issue(&signer, &hub_domain(domain.chain_id()?, domain.verifying_contract), &issue)
         .map_err(|error| CliError::Failed(error.into()))?;
     progress(format!("kind {}", issue.resource.kind));
-    args.handling.submit(&settings, "issues", &IssueJson::from(&issue)).await
+    args.handling.submit(&settings, "issues", issue_hash(&issue), &IssueJson::from(&issue)).await
 }
 
 impl IssueArgs {

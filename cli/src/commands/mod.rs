@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod deploy;
+pub(crate) mod escape;
 pub(crate) mod issue;
 pub(crate) mod prove;
 pub(crate) mod resources;

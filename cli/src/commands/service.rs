@@ -89,6 +89,8 @@ enum AttestorAction {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  hypha attestor resume --config attestor.toml")]
 struct ResumeArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE", env = "HYPHA_CONFIG")]

@@ -87,9 +87,15 @@ impl Handling {
         &self,
         settings: &Settings,
         collection: &str,
+        id: B256,
         operation: &impl Serialize,
     ) -> Result<(), CliError> {
         let client = Client::new(&settings.api)?;
+        if client.operation(&id.to_string()).await.is_ok() {
+            progress(format!(
+                "{id} was handed in before: equal content is one operation, not two (--deadline makes another)"
+            ));
+        }
         let accepted = client.submit(collection, operation).await?;
         if self.no_wait {
             let word = format!("{} {}", accepted.id, accepted.status);

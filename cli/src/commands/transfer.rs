@@ -3,8 +3,10 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use clap::Args;
 use hypha_protocol::contracts::{Output, Resource, Transfer};
+use hypha_protocol::ids::kind_of;
 use hypha_protocol::json::{TransferJson, parse_signature};
-use hypha_protocol::signing::{hub_domain, sign_transfer};
+use hypha_protocol::operations::MAX_INPUTS;
+use hypha_protocol::signing::{hub_domain, sign_transfer, transfer_hash};
 use hypha_protocol::typed_data::typed_data;
 
 use super::submit::{Handling, quantity, word_or_text};
@@ -23,6 +25,7 @@ use crate::settings::{Common, Settings};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   HYPHA_KEY=… hypha transfer --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --domain 31339 --kind 0x… --quantity 30
+  HYPHA_KEY=… hypha transfer --to 0x… --domain 31339 --label gold --issuer 0x… --quantity 30
 
   with a wallet, so that no key of yours comes near this program:
   hypha transfer --from 0x… --to 0x… --domain 31339 --kind 0x… --quantity 30 --typed-data --draft t.json > typed.json
@@ -34,9 +37,15 @@ pub(crate) struct TransferArgs {
     /// Chain id of the chain that the units go to
     #[arg(long, value_name = "CHAIN", required_unless_present = "signature")]
     domain: Option<u64>,
-    /// What to move
-    #[arg(long, value_name = "KIND", value_parser = word_or_text, required_unless_present = "signature")]
+    /// What to move: 0x and 64 digits, as `hypha issue` and `hypha resources` print it
+    #[arg(long, value_name = "KIND", required_unless_present_any = ["signature", "label"])]
     kind: Option<B256>,
+    /// What to move, by the label that its issuer gave it; yours, unless --issuer says whose
+    #[arg(long, value_name = "TEXT", value_parser = word_or_text, conflicts_with = "kind")]
+    label: Option<B256>,
+    /// Who issued the kind with --label
+    #[arg(long, value_name = "ADDRESS", requires = "label")]
+    issuer: Option<Address>,
     /// How many units
     #[arg(long, value_name = "N", value_parser = quantity, required_unless_present = "signature")]
     quantity: Option<U256>,
@@ -66,7 +75,8 @@ pub(crate) async fn run(args: &TransferArgs) -> Result<(), CliError> {
             parse_signature("--signature", signature).map_err(|error| CliError::Usage(error.to_string()))?;
         }
         form.signatures.clone_from(&args.handling.signature);
-        return args.handling.submit(&settings, "transfers", &form).await;
+        let transfer = Transfer::try_from(&form).map_err(|error| CliError::Usage(error.to_string()))?;
+        return args.handling.submit(&settings, "transfers", transfer_hash(&transfer), &form).await;
     }
     let client = Client::new(&settings.api)?;
     let domain = client.chains().await?.domain;
@@ -83,7 +93,8 @@ pub(crate) async fn run(args: &TransferArgs) -> Result<(), CliError> {
     let mut transfer = args.transfer(&client, signer.address()).await?;
     let signature = sign(&domain, &signer, &transfer)?;
     transfer.signatures = vec![signature];
-    args.handling.submit(&settings, "transfers", &TransferJson::from(&transfer)).await
+    let id = transfer_hash(&transfer);
+    args.handling.submit(&settings, "transfers", id, &TransferJson::from(&transfer)).await
 }
 
 fn sign(
@@ -99,7 +110,8 @@ impl TransferArgs {
     /// The unsigned transfer of the owner's notes.
     async fn transfer(&self, client: &Client, from: Address) -> Result<Transfer, CliError> {
         let missing = |what: &str| CliError::Usage(format!("{what} is missing"));
-        let kind = self.kind.ok_or_else(|| missing("--kind"))?;
+        let labelled = |label| kind_of(U256::ZERO, self.issuer.unwrap_or(from), label);
+        let kind = self.kind.or(self.label.map(labelled)).ok_or_else(|| missing("--kind"))?;
         let quantity = self.quantity.ok_or_else(|| missing("--quantity"))?;
         let output = Output {
             domainId: U256::from(self.domain.ok_or_else(|| missing("--domain"))?),
@@ -112,7 +124,7 @@ impl TransferArgs {
             NoteQuery { owner: Some(from), domain: self.from_domain, kind: Some(kind), unspent: Some(true) };
         let notes: Result<Vec<Resource>, CliError> =
             client.notes(&query).await?.iter().map(|note| note.typed()).collect();
-        let selection = select(notes?, quantity)?;
+        let selection = select(notes?, quantity, MAX_INPUTS)?;
         progress(format!("spends {} of the notes, change {}", selection.notes.len(), selection.change));
         let change =
             (!selection.change.is_zero()).then(|| change_output(&selection.notes[0], selection.change));
@@ -126,7 +138,7 @@ impl TransferArgs {
 }
 
 /// What is left over goes back to the owner of the largest note, on that note's chain.
-fn change_output(largest: &Resource, quantity: U256) -> Output {
+pub(super) fn change_output(largest: &Resource, quantity: U256) -> Output {
     Output {
         domainId: largest.domainId,
         owner: largest.owner,

@@ -3,12 +3,10 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::{B256, Bytes};
-use alloy::sol_types::SolEvent;
+use alloy::primitives::B256;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
-use hypha_chain::BlockTag;
-use hypha_protocol::contracts::{IRootHub, IRootVerifier};
+use hypha_protocol::contracts::IRootVerifier;
 use hypha_protocol::replay::Replica;
 use serde::Serialize;
 
@@ -16,16 +14,13 @@ use super::prove::check;
 use crate::deployment::{Deployed, Deployment};
 use crate::exit::CliError;
 use crate::forms::ProofView;
+use crate::history::{Pace, Pages, apply, event};
 use crate::output::{Table, print, progress, short};
-use crate::reader::{Reader, failure};
+use crate::reader::Reader;
 use crate::settings::{Common, Settings};
 
-/// Blocks whose logs are asked for at once: public nodes refuse much wider ranges.
-const BLOCKS_A_REQUEST: u64 = 1_000;
 /// Questions to one node at a time.
 const QUESTIONS_AT_ONCE: usize = 16;
-/// Batches between two progress lines.
-const PROGRESS_EVERY: u64 = 500;
 
 /// Rebuild the tree from the hub chain's logs and compare every root on every chain
 ///
@@ -148,26 +143,16 @@ async fn verify_history(settings: &Settings, deployment: &Deployment) -> Result<
 async fn rebuild(hub: &Deployed, reader: &Reader) -> Result<Vec<Point>, CliError> {
     let mut replica = Replica::new(hub.chain_id, hub.verifier);
     let mut history = vec![point(&replica)];
-    let chain = reader.chain();
-    let broken = |error| failure(hub.chain_id, error);
-    let latest = chain.block(BlockTag::Latest).await.map_err(broken)?.map_or(0, |block| block.number);
-    let mut from = hub.block;
-    while from <= latest {
-        let to = latest.min(from + BLOCKS_A_REQUEST - 1);
-        for log in chain.logs_in_range(hub.verifier, from, to).await.map_err(broken)? {
-            if log.topics.first() != Some(&IRootHub::BatchApplied::SIGNATURE_HASH) {
-                continue;
-            }
-            let event = IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data)
-                .map_err(|error| {
-                    CliError::Disagreed(format!("a BatchApplied that is not understood: {error}"))
-                })?;
-            history.push(step(&mut replica, &event)?);
-            if replica.index().is_multiple_of(PROGRESS_EVERY) {
-                progress(format!("rebuilt {} batches, {} leaves", replica.index(), replica.tree().len()));
+    let mut pages = Pages::open(reader, hub.block).await?;
+    let mut pace = Pace::new();
+    while let Some(page) = pages.next().await? {
+        for log in &page {
+            if let Some(event) = event(log)? {
+                apply(&mut replica, &event)?;
+                history.push(point(&replica));
+                pace.tell(|| pages.line(&replica));
             }
         }
-        from = to + 1;
     }
     progress(format!(
         "rebuilt {} batches, {} leaves, every signature checked",
@@ -175,21 +160,6 @@ async fn rebuild(hub: &Deployed, reader: &Reader) -> Result<Vec<Point>, CliError
         replica.tree().len()
     ));
     Ok(history)
-}
-
-/// Applies one batch; the root and batch chain that the event says must be the ones that come out.
-fn step(replica: &mut Replica, event: &IRootHub::BatchApplied) -> Result<Point, CliError> {
-    let operations: &Bytes = &event.operations;
-    let disagreed =
-        |why: String| CliError::Disagreed(format!("batch {} of the hub's logs: {why}", event.index));
-    replica.apply(event.index, operations).map_err(|error| disagreed(error.to_string()))?;
-    let rebuilt = point(replica);
-    let said = Point { root: event.root, batch_chain: event.batchChain };
-    if rebuilt == said {
-        Ok(rebuilt)
-    } else {
-        Err(disagreed(format!("gives {rebuilt}, the event says {said}")))
-    }
 }
 
 fn point(replica: &Replica) -> Point {
@@ -292,17 +262,5 @@ mod tests {
         report(true, 3, &[verdict(vec![]), verdict(vec![])]).unwrap();
         let error = report(true, 3, &[verdict(vec![]), verdict(vec!["index 2: x".into()])]).unwrap_err();
         assert!(matches!(&error, CliError::Disagreed(text) if text.contains("index 2")), "{error}");
-    }
-
-    #[test]
-    fn an_event_that_says_another_root_than_its_operations_give_is_a_disagreement() {
-        let mut replica = Replica::new(1, alloy::primitives::Address::repeat_byte(1));
-        let event = IRootHub::BatchApplied {
-            index: 1,
-            root: B256::repeat_byte(1),
-            batchChain: B256::repeat_byte(2),
-            operations: Bytes::from_static(&[0, 0]),
-        };
-        assert!(matches!(step(&mut replica, &event), Err(CliError::Disagreed(_))));
     }
 }

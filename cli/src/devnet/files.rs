@@ -76,6 +76,19 @@ impl Files {
             .map_err(|error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display())))?;
         Ok(path)
     }
+
+    /// Writes variables that a shell takes over with `source`.
+    pub(super) fn write_environment(
+        &self,
+        name: &str,
+        variables: &[(String, String)],
+    ) -> Result<(), CliError> {
+        let path = self.path(name);
+        let line =
+            |(name, value): &(String, String)| format!("export {name}='{}'\n", value.replace('\'', "'\\''"));
+        std::fs::write(&path, variables.iter().map(line).collect::<String>())
+            .map_err(|error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display())))
+    }
 }
 
 /// Writes a JSON file, whole or not at all, because others wait for it to appear.
@@ -185,6 +198,17 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), held.len() + 20);
         assert!(all.iter().all(|address| SERVICE_PORTS.contains(&address.port())));
+    }
+
+    #[test]
+    fn a_shell_takes_over_the_environment_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::prepare(folder.path()).unwrap();
+        let value = "it's $HOME; `a` \"b\"";
+        files.write_environment("hypha.env", &[("NAME".to_owned(), value.to_owned())]).unwrap();
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", ". ./hypha.env; printf %s \"$NAME\""]).current_dir(files.path(""));
+        assert_eq!(String::from_utf8(shell.output().unwrap().stdout).unwrap(), value);
     }
 
     #[test]

@@ -38,8 +38,8 @@ use services::{ATTESTORS, Ground, Keys, Service, THRESHOLD};
 
 /// Chain id of the hub; the spokes have those after it.
 const HUB_CHAIN: u64 = 31337;
-/// Seconds without a batch after which anyone may sequence: a day, so that no demonstration runs into it.
-const LIVENESS_WINDOW_S: u64 = 86_400;
+/// Windows of a day, so that no demonstration runs into them.
+const WINDOW_S: u64 = 86_400;
 /// How long the set of attestors is good, in seconds: a year.
 const ATTESTORS_VALID_S: u64 = 365 * 86_400;
 /// Time for one transaction of the deployment.
@@ -68,6 +68,12 @@ pub(crate) struct DevnetArgs {
     /// Start everything and demonstrate nothing
     #[arg(long)]
     skip_demo: bool,
+    /// Without a sequencer's batch for so long, anyone may apply one
+    #[arg(long, value_name = "SECONDS", default_value_t = WINDOW_S, value_parser = clap::value_parser!(u64).range(1..))]
+    liveness_window: u64,
+    /// So long after it came to the hub, a request must be in the next batch
+    #[arg(long, value_name = "SECONDS", default_value_t = WINDOW_S, value_parser = clap::value_parser!(u64).range(1..))]
+    inclusion_window: u64,
     /// Write all URLs, process ids, keys and configuration files to a file, once everything is up
     #[arg(long, value_name = "FILE")]
     ports_file: Option<PathBuf>,
@@ -199,7 +205,7 @@ impl Devnet {
             processes.keep(anvil.process);
         }
         progress("deploying the contracts");
-        let plan = plan(&nodes, &accounts)?;
+        let plan = plan(args, &nodes, &accounts)?;
         let deployment = deploy::deploy(&Task {
             plan: &plan,
             artifacts: &args.artifacts,
@@ -264,6 +270,7 @@ impl Devnet {
             services: &self.services,
             accounts: self.accounts(),
         };
+        self.files.write_environment("hypha.env", &self.environment(&ready.settings))?;
         files::write_json(&self.files.path("ready.json"), &ready)?;
         ports_file.map_or(Ok(()), |path| files::write_json(path, &ready))
     }
@@ -279,6 +286,18 @@ impl Devnet {
             pid: self.pids[position],
         });
         chains.collect()
+    }
+
+    /// What a shell needs for the user commands: the settings, the attestors, and everybody's key.
+    fn environment(&self, settings: &Path) -> Vec<(String, String)> {
+        let attestors = self.services.iter().filter(|service| service.kind == "attestor");
+        let attestors: Vec<&str> = attestors.map(|service| service.url.as_str()).collect();
+        let keys = self
+            .accounts()
+            .into_iter()
+            .map(|account| (format!("{}_KEY", account.name.to_uppercase().replace('-', "_")), account.key));
+        let config = ("HYPHA_CONFIG".to_owned(), settings.display().to_string());
+        [config, ("HYPHA_ATTESTORS".to_owned(), attestors.join(","))].into_iter().chain(keys).collect()
     }
 
     fn accounts(&self) -> Vec<Account> {
@@ -339,22 +358,19 @@ impl Devnet {
         print(format!("{}\n\ntry next, in another terminal:", keys));
         let hypha =
             std::env::current_exe().map_or_else(|_| "hypha".to_owned(), |path| path.display().to_string());
-        let config = self.files.path("hypha.toml");
-        let config = config.display();
-        let [issuer, alice] = [6, 7].map(|position: usize| &self.accounts[position]);
-        let key = hex::encode(issuer.to_bytes());
+        let alice = self.accounts[7].address();
         let domain = HUB_CHAIN + 1;
-        print(format!("  {hypha} status --config {config}"));
+        print(format!("  source {}", self.files.path("hypha.env").display()));
+        print(format!("  {hypha} status"));
         print(format!(
-            "  HYPHA_KEY={key} {hypha} issue --config {config} --label gold --to {} --domain {domain} --quantity 5",
-            alice.address()
+            "  HYPHA_KEY=$ISSUER_KEY {hypha} issue --label gold --to {alice} --domain {domain} --quantity 5"
         ));
-        print(format!("  {hypha} verify --config {config}\n\nCtrl-C stops everything"));
+        print(format!("  {hypha} verify\n\nCtrl-C stops everything"));
     }
 }
 
 /// The plan of the devnet's contracts.
-fn plan(nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) -> Result<Plan, CliError> {
+fn plan(args: &DevnetArgs, nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) -> Result<Plan, CliError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| CliError::Failed(error.into()))?;
     let chain = |position: usize| PlannedChain {
         chain_id: HUB_CHAIN + position as u64,
@@ -368,8 +384,8 @@ fn plan(nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) -> Result<Plan, Cli
         pauser: None,
         pause_seconds: plan::default_pause_seconds(),
         sequencers: vec![accounts[1].address()],
-        liveness_window_s: LIVENESS_WINDOW_S,
-        inclusion_window_s: plan::default_inclusion_window_s(),
+        liveness_window_s: args.liveness_window,
+        inclusion_window_s: args.inclusion_window,
         request_fee_wei: plan::default_request_fee_wei(),
         max_request_fee_wei: plan::default_max_request_fee_wei(),
         attestors: accounts[3..3 + ATTESTORS].iter().map(PrivateKeySigner::address).collect(),

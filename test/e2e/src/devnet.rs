@@ -1,5 +1,6 @@
 //! A devnet of its own for a test binary: started once, found through its ready file, ended with the test process.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -74,6 +75,8 @@ pub struct Devnet {
     pub settings: PathBuf,
     /// Deployment file.
     pub deployment: PathBuf,
+    /// Keys of funded accounts, by what they are for.
+    pub keys: BTreeMap<String, String>,
     /// What marks its processes.
     pub mark: String,
     folder: PathBuf,
@@ -87,6 +90,14 @@ impl Devnet {
     /// # Panics
     /// When it is not up in time.
     pub fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// As [`Devnet::start`], with further arguments of `hypha devnet`.
+    ///
+    /// # Panics
+    /// When it is not up in time.
+    pub fn start_with(name: &str, more: &[&str]) -> Self {
         let folder = scratch(name);
         let ready_file = folder.join("ready.json");
         let log = File::create(folder.join("devnet.log")).expect("the folder is new");
@@ -96,7 +107,7 @@ impl Devnet {
             .arg(hypha())
             .args(["devnet", "--skip-demo", "--state"])
             .arg(folder.join("state"));
-        guard.arg("--ports-file").arg(&ready_file).env(MARKER, name);
+        guard.arg("--ports-file").arg(&ready_file).args(more).env(MARKER, name);
         guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         let mut lifeline = guard.spawn().expect("hypha runs");
         let ready = wait_until("the devnet is up", UP_WITHIN, || {
@@ -118,6 +129,7 @@ impl Devnet {
             services: list("services").iter().map(Service::of).collect(),
             settings: text(ready, "settings").into(),
             deployment: text(ready, "deployment").into(),
+            keys: list("accounts").iter().map(|one| (text(one, "name"), text(one, "key"))).collect(),
             mark: name.to_owned(),
             folder,
             lifeline,
@@ -195,6 +207,13 @@ impl Devnet {
     pub fn hypha(&self, arguments: &[&str]) -> Finished {
         let mut hypha = command(hypha());
         hypha.args(arguments).arg("--config").arg(&self.settings);
+        finish(hypha, "", FINALIZED_WITHIN)
+    }
+
+    /// Runs a command of `hypha` with this devnet's settings and the key of a funded account.
+    pub fn hypha_as(&self, account: &str, arguments: &[&str]) -> Finished {
+        let mut hypha = command(hypha());
+        hypha.args(arguments).arg("--config").arg(&self.settings).env("HYPHA_KEY", &self.keys[account]);
         finish(hypha, "", FINALIZED_WITHIN)
     }
 

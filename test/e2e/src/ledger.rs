@@ -55,11 +55,18 @@ impl Ledger {
         ledger
     }
 
+    /// What spends nothing brings its notes into being: an issue, whether it was signed or requested.
+    fn issue(&mut self, operation: &Operation) {
+        for note in operation.created() {
+            *self.issued.entry(note.kind).or_default() += note.quantity;
+        }
+    }
+
     fn take(&mut self, operations: &[u8]) {
         for operation in decode_operations(operations).expect("the replica has read them") {
             self.operations.push(operation.id());
-            if let Operation::Issue(issue) = &operation {
-                *self.issued.entry(issue.resource.kind).or_default() += issue.resource.quantity;
+            if operation.inputs().is_empty() {
+                self.issue(&operation);
             }
             for input in operation.input_ids() {
                 assert!(self.unspent.remove(&input).is_some(), "{input} was spent twice, or never there");

@@ -4,6 +4,7 @@
 //! a condition that has a deadline. A test that fails panics with what it saw.
 
 pub mod calldata;
+mod contracts;
 mod devnet;
 mod events;
 mod http;
@@ -14,6 +15,7 @@ mod rpc;
 mod tools;
 mod waiting;
 
+pub use contracts::Account;
 pub use devnet::{ChainInfo, Devnet, Service};
 pub use events::{Event, Events};
 pub use http::{Answer, Api};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hypha_e2e::{FINALIZED_WITHIN, Finished, finish, hypha};
+use hypha_e2e::{FINALIZED_WITHIN, Finished, finish, hypha, in_an_hour};
 use serde_json::{Value, json};
 
 use super::devnet;
@@ -47,7 +47,7 @@ fn from_issue_to_proof() {
     }
     // 9 and 7 are the fewest that suffice for 12; 4 come back.
     let moved =
-        json_of(&["transfer", "--to", owner, "--domain", &there, "--kind", &kind, "--quantity", "12"]);
+        json_of(&["transfer", "--to", owner, "--domain", &there, "--label", "pearl", "--quantity", "12"]);
     assert_eq!(moved["status"], "finalized", "{moved}");
     assert_eq!(moved["spent"].as_array().map(Vec::len), Some(2), "{moved}");
     let left = json_of(&["resources", "--owner", owner, "--kind", &kind]);
@@ -102,8 +102,14 @@ fn the_exit_status_says_what_went_wrong() {
     let kind = format!("0x{}", "12".repeat(32));
     let poor = run(&["transfer", "--to", owner, "--domain", &chain, "--kind", &kind, "--quantity", "1"]);
     assert_ne!(poor.status, Some(0), "{poor:?}");
-    let taken = issue(&["--salt", "amber"]);
+    let deadline = in_an_hour().to_string();
+    let same = ["--salt", "amber", "--deadline", &deadline];
+    let taken = issue(&same);
     assert_eq!(taken.status, Some(0), "{taken:?}");
+    assert!(!taken.stderr.contains("handed in before"), "{taken:?}");
+    let again = issue(&same);
+    assert_eq!((again.status, &again.stdout), (Some(0), &taken.stdout));
+    assert!(again.stderr.contains("handed in before"), "{again:?}");
     let id = text(&serde_json::from_str::<Value>(&taken.stdout).expect("JSON")["id"]);
     devnet().api.finalized(&id);
 }
