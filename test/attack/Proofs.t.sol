@@ -83,6 +83,10 @@ contract ProofAttacksTest is AttackWorld {
     function test_A7_whatIsLeftOver_refused() public {
         bytes32 key = plant(7, 40, true);
         bytes32 value = _other.valueHashOf[key];
+        bytes4 tooLong = IProofErrors.ProofLength.selector;
+        refuse(address(this), address(_walk), oneCall(key, value, bytes.concat(prove(key), hex"00")), tooLong);
+        bytes memory word = bytes.concat(prove(key), keccak256("more"));
+        refuse(address(this), address(_walk), oneCall(key, value, word));
         (uint16 header, uint32 siblings, bytes memory bits, bytes memory hashes) = open(prove(key));
         bytes memory proof = abi.encodePacked(uint32(2), uint32(0), siblings, header, header, bits, hashes);
         refuse(
@@ -135,6 +139,29 @@ contract ProofAttacksTest is AttackWorld {
         proof = bytes.concat(head, bits, hashes);
         bytes4 padding = IProofErrors.SiblingPadding.selector;
         refuse(address(this), address(_walk), oneCall(low, keccak256("low"), proof), padding);
+    }
+
+    /// @dev The same where a path is short, which is checked in another way.
+    function test_A12_otherEncodingsOfAShortPath_refused() public {
+        bytes32 key = plant(12, 40, true);
+        bytes32 value = _other.valueHashOf[key];
+        (uint16 header, uint32 siblings, bytes memory bits, bytes memory hashes) = open(prove(key));
+        assertTrue(siblings % 8 != 0 && siblings < 100);
+        bytes memory head = abi.encodePacked(uint32(1), uint32(0), siblings, header);
+        bits[bits.length - 1] |= 0x01;
+        bytes memory proof = bytes.concat(head, bits, hashes);
+        refuse(
+            address(this), address(_walk), oneCall(key, value, proof), IProofErrors.SiblingPadding.selector
+        );
+        // A hash of the proof that is `EMPTY` is no hash.
+        (,, bits, hashes) = open(prove(key));
+        for (uint256 i = 0; i < 32; ++i) {
+            hashes[i] = TreeModel.EMPTY[i];
+        }
+        proof = bytes.concat(head, bits, hashes);
+        refuse(
+            address(this), address(_walk), oneCall(key, value, proof), IProofErrors.SiblingIsEmpty.selector
+        );
     }
 
     /// @dev Keys that differ in their last bit only are two keys, at depth 256.
