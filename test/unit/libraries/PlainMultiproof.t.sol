@@ -73,6 +73,25 @@ contract PlainMultiproofTest is Test {
         assertGt(refused, 5_000);
     }
 
+    /// @dev A tree that no insertions give: its left half is the leaf of a key that belongs into the right half.
+    function test_verify_leafWhereItDoesNotBelong_sameAsPlain() public view {
+        Question memory question;
+        (bytes32 leafKey, bytes32 value, bytes32 sibling) =
+            (bytes32(uint256(3) << 254), bytes32(uint256(5)), keccak256("sibling"));
+        question.root = TreeModel.nodeHash(TreeModel.leafHash(leafKey, value), sibling);
+        question.keys = new bytes32[](1);
+        question.keys[0] = bytes32(uint256(1));
+        (question.olds, question.news) = (new bytes32[](1), new bytes32[](1));
+        bytes memory counts = abi.encodePacked(uint32(1), uint32(1), uint32(1));
+        question.proof = abi.encodePacked(counts, uint16(0x8001), leafKey, value, uint8(0x80), sibling);
+        assertFalse(_compare(question), "off its path");
+        question.keys[0] = leafKey ^ bytes32(uint256(1) << 255);
+        question.proof =
+            abi.encodePacked(counts, uint16(0x8001), question.keys[0], value, uint8(0x80), sibling);
+        question.root = TreeModel.nodeHash(TreeModel.leafHash(question.keys[0], value), sibling);
+        assertFalse(_compare(question), "the key's own leaf");
+    }
+
     /// @dev Keys that share many bits or few, touched as they are or not at all, with an honest proof and with altered ones.
     function testFuzz_verify_randomTree_sameAsPlain(uint256 seed) public {
         _seed = seed;
