@@ -19,11 +19,11 @@ abstract contract AttackWorld is RequestWorld {
         (done, reason) = target.call(call);
         assertFalse(done, "accepted");
         assertGe(reason.length, 4, "no reason");
-        assertNotEq(bytes4(reason), PANIC, "panic");
+        assertNotEq(selectorOf(reason), PANIC, "panic");
     }
 
     function refuse(address caller, address target, bytes memory call, bytes4 selector) internal {
-        assertEq(bytes4(refuse(caller, target, call)), selector, "another reason");
+        assertEq(selectorOf(refuse(caller, target, call)), selector, "another reason");
     }
 
     function applyCall(uint64 index, Batch memory batch) internal view returns (bytes memory) {
@@ -46,9 +46,7 @@ abstract contract AttackWorld is RequestWorld {
 
     function flipped(bytes memory data, uint256 position, uint256 bit) internal pure returns (bytes memory) {
         bytes memory altered = bytes.concat(data);
-        // A bit of a byte.
-        // forge-lint: disable-next-line(unsafe-typecast)
-        altered[position] ^= bytes1(uint8(1 << bit));
+        altered[position] ^= byteOf(2 ** bit);
         return altered;
     }
 
@@ -57,5 +55,17 @@ abstract contract AttackWorld is RequestWorld {
         for (uint256 i = 0; i < piece.length; ++i) {
             piece[i] = data[from + i];
         }
+    }
+
+    /// @dev The lowest byte of a number.
+    function byteOf(uint256 value) internal pure returns (bytes1) {
+        return abi.encode(value)[31];
+    }
+
+    /// @dev Which error it is.
+    function selectorOf(bytes memory reason) internal pure returns (bytes4) {
+        // Its first four bytes are meant.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return bytes4(reason);
     }
 }

@@ -84,7 +84,7 @@ contract BatchAttacksTest is AttackWorld {
                 refuseOperations(honest, flipped(honest.operations, i, bit));
             }
             refuseOperations(honest, removed(honest.operations, i));
-            refuseOperations(honest, inserted(honest.operations, i, bytes1(uint8(i))));
+            refuseOperations(honest, inserted(honest.operations, i, byteOf(i)));
         }
         refuseOperations(honest, bytes.concat(honest.operations, hex"00"));
         landAs(SEQUENCER, honest);
@@ -98,7 +98,7 @@ contract BatchAttacksTest is AttackWorld {
                 refuseWitness(honest, flipped(honest.witness, i, bit));
             }
             refuseWitness(honest, removed(honest.witness, i));
-            refuseWitness(honest, inserted(honest.witness, i, bytes1(uint8(i))));
+            refuseWitness(honest, inserted(honest.witness, i, byteOf(i)));
         }
         refuseWitness(honest, bytes.concat(honest.witness, hex"00"));
         landAs(SEQUENCER, honest);
@@ -128,9 +128,9 @@ contract BatchAttacksTest is AttackWorld {
         uint256 repeated = 0;
         for (uint256 i = 0; i < 27; ++i) {
             bytes memory other =
-                abi.encodePacked(hex"00", uint8(i / 9), hex"00", uint8(i / 3 % 3), hex"00", uint8(i % 3));
+                abi.encodePacked(hex"00", byteOf(i / 9), hex"00", byteOf(i / 3 % 3), hex"00", byteOf(i % 3));
             if (keccak256(other) == order) continue;
-            bytes4 reason = bytes4(refuseWitness(honest, bytes.concat(other, proof)));
+            bytes4 reason = selectorOf(refuseWitness(honest, bytes.concat(other, proof)));
             if (reason == IProofErrors.KeyRepeated.selector) ++repeated;
             else assertEq(reason, IProofErrors.KeysNotAscending.selector);
         }
@@ -195,7 +195,7 @@ contract BatchAttacksTest is AttackWorld {
         (bool done, bytes memory reason) = address(hub).call(call);
         assertLt(before - gasleft(), 500_000);
         assertFalse(done);
-        assertEq(bytes4(reason), IOperationErrors.OperationsTooLong.selector);
+        assertEq(selectorOf(reason), IOperationErrors.OperationsTooLong.selector);
     }
 
     function test_A18_tooManyKeys_refusedBeforeTheTree() public {
@@ -286,7 +286,7 @@ contract BatchAttacksTest is AttackWorld {
         bytes32[] memory sorted = new bytes32[](keys.length);
         for (uint256 i = 0; i < keys.length; ++i) {
             sorted[i] = keys[order[i]];
-            batch.witness = bytes.concat(batch.witness, hex"00", bytes1(uint8(order[i])));
+            batch.witness = bytes.concat(batch.witness, hex"00", byteOf(order[i]));
         }
         batch.witness = bytes.concat(batch.witness, _forged.prove(sorted));
         batch.operations = packed(operations);

@@ -180,7 +180,7 @@ contract MessageAttacksTest is AttackWorld {
         vm.prank(address(payee));
         hub.withdrawFees(address(payee));
         assertEq(payee.answer(0), abi.encodeWithSelector(IRequestQueue.NothingOwed.selector, address(payee)));
-        assertEq(bytes4(payee.answer(1)), IRootVerifier.IndexMismatch.selector);
+        assertEq(selectorOf(payee.answer(1)), IRootVerifier.IndexMismatch.selector);
         assertEq(payee.answer(2), "", "a sequencer's next batch lands, here as anywhere");
         assertEq(address(payee).balance, 2 * FEE);
         assertEq(address(hub).balance, FEE);

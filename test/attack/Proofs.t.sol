@@ -98,7 +98,7 @@ contract ProofAttacksTest is AttackWorld {
         assertTrue(siblings % 8 != 0 && siblings != 0);
         proof = abi.encodePacked(uint32(1), uint32(0), siblings + 1, header, bits, hashes);
         refuse(address(this), address(_walk), oneCall(key, value, proof), IProofErrors.SiblingUnused.selector);
-        bits[bits.length - 1] |= bytes1(uint8(1 << (7 - siblings % 8)));
+        bits[bits.length - 1] |= byteOf(2 ** (7 - siblings % 8));
         proof = abi.encodePacked(uint32(1), uint32(0), siblings + 1, header, bits, hashes, keccak256("more"));
         refuse(address(this), address(_walk), oneCall(key, value, proof), IProofErrors.SiblingUnused.selector);
     }

@@ -101,8 +101,8 @@ pub(super) async fn run(args: &ProveArgs) -> Result<(), CliError> {
     let mut note = None;
     let hub = deployment.hub();
     let history = History::read(hub, &hub.reader(&settings).await?, Some(index), &mut |step| {
-        let created = step.operations.created().iter();
-        note = note.take().or_else(|| created.cloned().find(|one| args.note == Some(resource_id(one))));
+        let wanted = |one: &&Resource| args.note == Some(resource_id(one));
+        note = note.take().or_else(|| step.operations.created().iter().find(wanted).cloned());
     })
     .await?;
     let evidence = args.evidence(place, &history, note)?;
