@@ -112,6 +112,8 @@ pub struct Requests {
     waiting: BTreeMap<u64, RequestName>,
     /// How many have ever come to the hub's queue.
     enqueued: u64,
+    /// Of each chain the greatest number that has come there.
+    numbers: BTreeMap<u64, u64>,
     /// Notes of open requests, and which ones these are.
     open_notes: HashMap<B256, BTreeSet<RequestName>>,
 }
@@ -137,6 +139,11 @@ impl Requests {
         self.enqueued
     }
 
+    /// Whether this request has come to the hub's queue, even if it is over.
+    pub fn is_enqueued(&self, name: &RequestName) -> bool {
+        self.numbers.get(&name.chain_id).is_some_and(|last| name.number <= *last)
+    }
+
     /// The request that would spend or create this note, is in the hub's queue, and not in the tree.
     pub fn of_note(&self, note: &B256) -> Option<&RequestEntry> {
         self.open_notes.get(note).and_then(|names| self.entries.get(names.first()?))
@@ -157,9 +164,19 @@ impl Requests {
         self.open_notes.get(note).into_iter().flatten().filter_map(|name| self.entries.get(name))
     }
 
-    /// A request that is over came to the queue, too.
-    pub(crate) fn count(&mut self, position: u64) {
+    /// A request has come to the queue; those of one chain come in the order of their numbers.
+    fn enter(&mut self, name: RequestName, position: u64) {
         self.enqueued = self.enqueued.max(position + 1);
+        let last = self.numbers.entry(name.chain_id).or_default();
+        *last = name.number.max(*last);
+    }
+
+    /// A request has left the queue, with all behind it.
+    fn leave(&mut self, name: RequestName, position: u64) {
+        self.enqueued = self.enqueued.min(position);
+        if let Some(last) = self.numbers.get_mut(&name.chain_id) {
+            *last = (name.number - 1).min(*last);
+        }
     }
 
     /// Sets a request; one that is finalized or rejected is dropped, the store has it. One that was in the hub's queue and is not
@@ -168,8 +185,8 @@ impl Requests {
         let name = entry.name();
         let before = self.forget(&name).and_then(|before| before.position());
         match (before, entry.position()) {
-            (_, Some(position)) => self.count(position),
-            (Some(position), None) => self.enqueued = self.enqueued.min(position),
+            (_, Some(position)) => self.enter(name, position),
+            (Some(position), None) => self.leave(name, position),
             (None, None) => {}
         }
         if matches!(entry.status(), Status::Finalized | Status::Rejected) {
@@ -189,7 +206,7 @@ impl Requests {
     /// Drops a request that no chain has any more.
     pub(crate) fn remove(&mut self, name: &RequestName) {
         if let Some(position) = self.forget(name).and_then(|entry| entry.position()) {
-            self.enqueued = self.enqueued.min(position);
+            self.leave(*name, position);
         }
     }
 

@@ -114,22 +114,16 @@ fn holds(blocks: &[Block], hash: B256) -> bool {
     blocks.iter().any(|block| block.hash == hash)
 }
 
-/// A spoke queued a request, as its log says; and its row, where the hub has it already.
-pub(super) struct Sighted {
-    entry: RequestEntry,
-    row: Option<RequestRecord>,
-}
-
-/// Reads a spoke's log.
+/// A request that a spoke queued, as its log says.
 ///
 /// # Errors
 /// [`CoordinatorError::SpokeLog`] when its content does not read as what its type says.
-pub(super) async fn sight(
+pub(super) fn read_queued(
     context: &Context,
     spoke: &Link,
     event: RequestQueued,
     log: &Log,
-) -> Result<Sighted, CoordinatorError> {
+) -> Result<RequestEntry, CoordinatorError> {
     let chain_id = spoke.config.chain_id;
     let name = RequestName { chain_id, number: event.number };
     let entry = RequestEntry::read(RequestRecord {
@@ -142,27 +136,22 @@ pub(super) async fn sight(
         progress: ProgressRecord::queued(),
         void: None,
     });
-    let wrong = |error| CoordinatorError::SpokeLog { chain_id, detail: format!("{name}: {error}") };
-    let entry = entry.map_err(wrong)?;
-    let row = context.ledger.read(move |store| requests::request(store, name)).await?;
-    Ok(Sighted { entry, row })
+    entry.map_err(|error| CoordinatorError::SpokeLog { chain_id, detail: format!("{name}: {error}") })
 }
 
-/// Takes in what was sighted: new here, or on the hub already.
-pub(super) fn queue(state: &State, update: &mut Update, sighted: Sighted, now: u64) {
-    let Sighted { entry, row } = sighted;
+/// Takes in a request that a spoke queued. When the hub has it already, only where it was queued is added, and that no more once
+/// it is over: what is over is not in memory, and never written again.
+pub(super) fn queue(state: &State, update: &mut Update, entry: RequestEntry, now: u64) {
     let name = entry.name();
-    let known = state.requests.get(&name).map(|known| known.record.clone());
-    match known.or(row) {
-        None => update.move_request(entry, Some(name.chain_id), now),
-        Some(known) if known.queued.is_some() => {}
-        Some(known) => {
-            let record = RequestRecord { queued: entry.record.queued, ..known };
-            // It read when it was written, as it does now.
-            if let Ok(entry) = RequestEntry::read(record) {
-                update.request(entry);
-            }
+    match state.requests.get(&name) {
+        Some(known) if known.record.queued.is_none() => {
+            let record = RequestRecord { queued: entry.record.queued, ..known.record.clone() };
+            update.request(RequestEntry { record, ..known.clone() });
         }
+        None if !state.requests.is_enqueued(&name) => {
+            update.move_request(entry, Some(name.chain_id), now);
+        }
+        _ => {}
     }
 }
 

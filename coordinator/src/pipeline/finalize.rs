@@ -13,7 +13,7 @@ use hypha_protocol::contracts::IRootVerifier::RootUpdated;
 use hypha_protocol::operations::{Operation, Void, VoidReason};
 use hypha_protocol::status::{RootStatus, Status};
 
-use super::enqueue::{queue, sight, unqueue};
+use super::enqueue::{queue, read_queued, unqueue};
 use super::follow::{STEPS_PER_ROUND, decode, decode_of_spoke, milestone, next_step};
 use crate::context::{Context, Link};
 use crate::error::CoordinatorError;
@@ -210,10 +210,10 @@ pub async fn follow_spoke(
 
 /// Takes a step, unless it is ahead of what `deliver` has seen of the hub; then it comes again. Gives whether it was taken.
 async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool, CoordinatorError> {
-    let (mut moves, mut sighted) = (Vec::new(), Vec::new());
+    let (mut moves, mut queued) = (Vec::new(), Vec::new());
     for log in step.added.iter().flat_map(|(_, logs)| logs) {
-        if let Some(queued) = decode_of_spoke::<RequestQueued>(spoke, log)? {
-            sighted.push(sight(context, spoke, queued, log).await?);
+        if let Some(event) = decode_of_spoke::<RequestQueued>(spoke, log)? {
+            queued.push(read_queued(context, spoke, event, log)?);
         }
         if let Some(moved) = decode_of_spoke::<RootUpdated>(spoke, log)? {
             let milestone = milestone(context, spoke, log, moved.index).await;
@@ -228,7 +228,7 @@ async fn take_roots(context: &Context, spoke: &Link, step: Step) -> Result<bool,
                 return Ok(false);
             }
             update.also(step.cursor);
-            sighted.into_iter().for_each(|sighted| queue(state, update, sighted, now));
+            queued.into_iter().for_each(|entry| queue(state, update, entry, now));
             let Some(view) = state.chains.get(&chain_id) else { return Ok(true) };
             let mut record = view.record.clone();
             for (root, milestone) in &moves {

@@ -10,7 +10,12 @@ use tower::ServiceExt;
 use super::world::*;
 
 /// The first `count` events of a stream: id, name.
-async fn read(running: &Running, path: &str, last: Option<&str>, count: usize) -> Vec<(u64, String)> {
+pub(crate) async fn read(
+    running: &Running,
+    path: &str,
+    last: Option<&str>,
+    count: usize,
+) -> Vec<(u64, String)> {
     let mut request = Request::get(path);
     if let Some(last) = last {
         request = request.header("last-event-id", last);

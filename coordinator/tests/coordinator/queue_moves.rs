@@ -49,7 +49,7 @@ async fn a_request_that_a_reorg_drops_before_it_is_batched_is_gone() {
     world.queue_on_spoke(&remote);
     world.spoke.mine();
     eventually("queued", async || running.get(&path(&remote)).await.1["status"] == "queued").await;
-    [&dropped, &remote].into_iter().for_each(|request| world.enqueue(request));
+    [&remote, &dropped].into_iter().for_each(|request| world.enqueue(request));
     world.hub.mine();
     eventually("admitted", async || running.get(&path(&remote)).await.1["status"] == "admitted").await;
     world.hub.reorg(1);
@@ -59,7 +59,7 @@ async fn a_request_that_a_reorg_drops_before_it_is_batched_is_gone() {
     assert_eq!(running.get(&path(&dropped)).await.0, StatusCode::NOT_FOUND);
     world.hub.set_faults(Faults::default());
     // They come again, the other way round.
-    [&remote, &dropped].into_iter().for_each(|request| world.enqueue(request));
+    [&dropped, &remote].into_iter().for_each(|request| world.enqueue(request));
     for request in [&remote, &dropped] {
         world.until_request(&running, request, "finalized").await;
     }
@@ -128,6 +128,35 @@ async fn the_same_batch_is_sent_again_when_the_queue_did_not_move_after_all() {
     world.refuse(None);
     world.until(&running, &id, "finalized").await;
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_registered_meanwhile_makes_a_void_untrue_whenever_the_power_is_cut() {
+    for writes in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ENDLESS] {
+        let disk = Arc::new(MemoryStore::new());
+        let mortal = Arc::new(Mortal::new(disk.clone(), writes));
+        let mut world = World::over(mortal.clone());
+        let asked = asks_issue_for(HUB_ID, 1, 99, 1);
+        world.enqueue(&asked);
+        world.hub.mine();
+        world.hub.set_faults(losing());
+        if let Ok(running) = world.try_start().await {
+            eventually("dead, or void and sent", async || {
+                let (_, view) = running.get(&path(&asked)).await;
+                mortal.is_dead() || (view["status"] == "committed" && void_of(&view).0 == "unknownDomain")
+            })
+            .await;
+            running.stop().await.ok();
+        }
+        world.register(99);
+        world.store = disk;
+        world.hub.set_faults(Faults::default());
+        let running = world.start().await;
+        let view = world.until_request(&running, &asked, "delivered").await;
+        assert_eq!(void_of(&view), ("", ""), "{writes}: {view:#}");
+        assert_eq!(world.replay().await, (head(&running), 1, 0));
+        running.stop().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

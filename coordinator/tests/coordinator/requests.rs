@@ -5,6 +5,7 @@ use hypha_chain::simulated::Faults;
 use hypha_protocol::operations::{Request, Resource};
 
 use super::asking::*;
+use super::events::read as events;
 use super::world::*;
 
 const UNKNOWN_ID: u64 = 99;
@@ -35,6 +36,10 @@ async fn a_request_of_the_hub_is_executed_without_waiting_for_company() {
     for word in ["admitted", "batched", "committed", "delivered", "relayed", "reported", "finalized"] {
         assert!(stages.iter().any(|stage| *stage == word), "{word}: {stages:?}");
     }
+    let mut told: Vec<String> =
+        events(&running, "/v1/events?after=0", None, 7).await.into_iter().map(|(_, word)| word).collect();
+    told.sort();
+    assert_eq!(told, ["admitted", "batched", "committed", "delivered", "finalized", "relayed", "reported"]);
     let (_, note) = running.get(&format!("/v1/resources/{}", view["created"][0].as_str().unwrap())).await;
     assert_eq!(note["resource"]["quantity"], "100", "{note:#}");
     let (_, batch) = running.get("/v1/batches/1").await;

@@ -1,6 +1,6 @@
 //! A hub that verifies batches, a spoke, and a coordinator over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -51,6 +51,8 @@ pub(crate) fn key(name: &str) -> PrivateKeySigner {
 /// What the hub's contract would remember.
 #[derive(Clone, Default)]
 struct Memory {
+    /// Its own chain and those that it has spokes for.
+    domains: Arc<Mutex<BTreeSet<u64>>>,
     /// Batch chain and root of every batch that it was ever shown.
     shown: Arc<Mutex<BTreeMap<B256, Root>>>,
     /// Indexes that somebody else's batch has taken.
@@ -67,16 +69,15 @@ fn install_hub(chain: &SimulatedChain) -> Memory {
     let genesis = genesis_batch_chain(HUB_ID, hub_address());
     memory.shown.lock().unwrap().insert(genesis, Root::EMPTY);
     let remembered = memory.clone();
-    let rules = Rules::hub(
-        hub_domain(HUB_ID, hub_address()).separator(),
-        0,
-        [HUB_ID, SPOKE_ID].into_iter().collect(),
-    );
+    memory.domains.lock().unwrap().extend([HUB_ID, SPOKE_ID]);
     chain.set_contracts(move |call: &Call| {
         if let Ok(batch) = IRootHub::applyBatchCall::abi_decode(&call.data) {
+            let domains = memory.domains.lock().unwrap().clone();
+            let rules = Rules::hub(hub_domain(HUB_ID, hub_address()).separator(), 0, domains);
             return apply(&memory, &rules, &batch);
         }
-        let spokes = IRootHub::spokeChainsCall::abi_encode_returns(&vec![U256::from(SPOKE_ID)]);
+        let chains: Vec<U256> = memory.domains.lock().unwrap().iter().copied().map(U256::from).collect();
+        let spokes = IRootHub::spokeChainsCall::abi_encode_returns(&chains);
         Ok(Execution { output: spokes.into(), logs: Vec::new() })
     });
     remembered
@@ -271,6 +272,11 @@ impl World {
     /// Batch chain and root of every batch that the hub was ever shown.
     pub(crate) fn shown(&self) -> std::sync::MutexGuard<'_, BTreeMap<B256, Root>> {
         self.memory.shown.lock().unwrap()
+    }
+
+    /// The hub has a spoke for this chain from now on.
+    pub(crate) fn register(&self, chain_id: u64) {
+        self.memory.domains.lock().unwrap().insert(chain_id);
     }
 
     /// From now on the hub refuses every batch with this.
