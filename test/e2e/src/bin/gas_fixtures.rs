@@ -12,9 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
 use hypha_protocol::batch::{build_witness, verify_batch};
 use hypha_protocol::ids::{kind_of, resource_id, resource_key, resource_value};
-use hypha_protocol::operations::{
-    MAX_KEYS, Operation, Output, Resource, Rules, Transfer, encode_operations,
-};
+use hypha_protocol::operations::{MAX_KEYS, Operation, Output, Resource, Rules, Transfer, encode_operations};
 use hypha_protocol::signing::{hub_domain, sign_transfer};
 use hypha_tree::{Key, Touch, Tree, ValueHash};
 use serde_json::json;
