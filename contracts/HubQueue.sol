@@ -64,10 +64,11 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         Operations.Rules memory rules = _rules();
         rules.hub = false;
         rules.deadlines = false;
-        bytes32 hash = Operations.checkRequest(content, requestType, chainId, sender, rules);
+        Request memory request = Request(chainId, number, requestType, sender, 0);
+        request.hash = _checkContent(request, content, rules);
         _enqueuedOf[chainId] = number;
-        _enqueue(chainId, number, requestType, sender, hash, content);
-        _checkFact(chainId, spoke, FactNames.requestQueued(number), hash, factProof);
+        _enqueue(request, content);
+        _checkFact(chainId, spoke, FactNames.requestQueued(number), request.hash, factProof);
     }
 
     /// @inheritdoc IRootHub
@@ -126,8 +127,8 @@ abstract contract HubQueue is RequestQueue, IRootHub {
     }
 
     /// @dev The hub's own requests enter its queue at once.
-    function _queued(uint64 number, uint8 requestType, bytes32 hash, bytes memory content) internal override {
-        _enqueue(hubChainId, number, requestType, msg.sender, hash, content);
+    function _queued(Request memory request, bytes memory content) internal override {
+        _enqueue(request, content);
     }
 
     function _setSequencer(address sequencer, bool allowed) internal {
@@ -139,20 +140,14 @@ abstract contract HubQueue is RequestQueue, IRootHub {
     /// @dev The spoke of a chain; reverts when none is registered.
     function _spoke(uint256 chainId) internal view virtual returns (address);
 
-    function _enqueue(
-        uint256 chainId,
-        uint64 number,
-        uint8 requestType,
-        address sender,
-        bytes32 hash,
-        bytes memory content
-    ) private {
+    function _enqueue(Request memory request, bytes memory content) private {
+        (uint256 chainId, uint64 number) = (request.chainId, request.number);
         uint64 position = _progress.enqueued++;
         uint64 dueAt = uint64(block.timestamp) + inclusionWindow;
         // Every registered chain's id fits in 64 bits.
         // forge-lint: disable-next-line(unsafe-typecast)
-        _queuedAt[position] = Queued(hash, uint64(chainId), number, dueAt);
-        emit RequestEnqueued(chainId, number, position, dueAt, requestType, sender, content);
+        _queuedAt[position] = Queued(request.hash, uint64(chainId), number, dueAt);
+        emit RequestEnqueued(chainId, number, position, dueAt, request.requestType, request.sender, content);
     }
 
     function _takeHead(Progress memory progress, Operations.Resolution memory resolution) private {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {Governance, IRequestQueue, Resource} from "./interfaces/IHypha.sol";
+import {Governance, IRequestQueue} from "./interfaces/IHypha.sol";
 import {Ids} from "./libraries/Ids.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {RootVerifier} from "./RootVerifier.sol";
@@ -10,6 +10,15 @@ import {RootVerifier} from "./RootVerifier.sol";
 /// @title Ways in that need no coordinator: the queue of this chain, and the fees for it
 /// @notice The queue has no bound but its fee: each request costs it, so filling the queue costs that much for each place.
 abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
+    /// @dev A request as it is queued; the content is beside it.
+    struct Request {
+        uint256 chainId;
+        uint64 number;
+        uint8 requestType;
+        address sender;
+        bytes32 hash;
+    }
+
     uint8 private constant TRANSFER = uint8(Operations.TAG_QUEUED_TRANSFER);
     uint8 private constant ISSUE = uint8(Operations.TAG_QUEUED_ISSUE);
 
@@ -39,8 +48,10 @@ abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
     function requestTransfer(bytes calldata content) external payable onHomeChain returns (uint64 number) {
         Operations.Rules memory rules = _rules();
         rules.deadlines = true;
-        bytes32 hash = Operations.checkRequest(content, TRANSFER, block.chainid, msg.sender, rules);
-        return _queue(TRANSFER, hash, content);
+        Request memory request = _next(TRANSFER);
+        request.hash = _checkContent(request, content, rules);
+        _queue(request, content);
+        return request.number;
     }
 
     /// @inheritdoc IRequestQueue
@@ -50,14 +61,15 @@ abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
         onHomeChain
         returns (uint64 number, bytes32 resourceId)
     {
-        bytes32 salt = Ids.requestedSalt(block.chainid, address(this), requestCount + 1);
+        Request memory request = _next(ISSUE);
+        number = request.number;
+        bytes32 salt = Ids.requestedSalt(block.chainid, address(this), number);
         bytes memory content = Operations.packIssue(label, domainId, holder, quantity, data, salt);
-        Operations.Rules memory rules = _rules();
-        if (rules.hub && !rules.isDomain(domainId)) revert UnknownDomain(domainId);
-        bytes32 hash = Ids.requestHash(ISSUE, keccak256(content), msg.sender);
-        number = _queue(ISSUE, hash, content);
+        _checkDomain(domainId);
+        request.hash = Ids.requestHash(ISSUE, keccak256(content), msg.sender);
+        _queue(request, content);
         bytes32 kind = Ids.contractKind(block.chainid, msg.sender, label);
-        resourceId = Ids.resourceId(Resource(domainId, holder, kind, quantity, data, salt));
+        resourceId = keccak256(abi.encode(domainId, holder, kind, quantity, data, salt));
     }
 
     /// @inheritdoc IRequestQueue
@@ -89,18 +101,33 @@ abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
         feesOf[msg.sender] += _feesUpTo[number] - _feesUpTo[credited];
     }
 
-    /// @dev A request was queued here.
-    function _queued(uint64 number, uint8 requestType, bytes32 hash, bytes memory content) internal virtual {}
+    /// @dev Whether a note may be created for a domain; the hub alone knows.
+    function _checkDomain(uint256 domainId) internal view virtual {}
 
-    function _queue(uint8 requestType, bytes32 hash, bytes memory content) private returns (uint64 number) {
+    /// @dev A request was queued here.
+    function _queued(Request memory request, bytes memory content) internal virtual {}
+
+    function _checkContent(Request memory request, bytes calldata content, Operations.Rules memory rules)
+        internal
+        view
+        returns (bytes32 hash)
+    {
+        return Operations.checkRequest(content, request.requestType, request.chainId, request.sender, rules);
+    }
+
+    function _next(uint8 requestType) private view returns (Request memory) {
+        return Request(block.chainid, requestCount + 1, requestType, msg.sender, 0);
+    }
+
+    function _queue(Request memory request, bytes memory content) private {
         uint128 fee = requestFee;
         if (msg.value != fee) revert FeeMismatch(fee, msg.value);
-        number = requestCount + 1;
+        uint64 number = request.number;
         requestCount = number;
-        requestHash[number] = hash;
+        requestHash[number] = request.hash;
         _feesUpTo[number] = _feesUpTo[number - 1] + fee;
-        emit RequestQueued(number, requestType, msg.sender, fee, content);
-        _queued(number, requestType, hash, content);
+        emit RequestQueued(number, request.requestType, request.sender, fee, content);
+        _queued(request, content);
     }
 
     function _setRequestFee(uint128 fee) private {

@@ -155,6 +155,10 @@ contract RootHub is HubQueue, BoundedPause {
             });
     }
 
+    function _checkDomain(uint256 domainId) internal view override {
+        if (!_isDomain(domainId)) revert UnknownDomain(domainId);
+    }
+
     function _isDomain(uint256 domainId) private view returns (bool) {
         return domainId == hubChainId || _spokes[domainId].account != address(0);
     }

@@ -232,7 +232,7 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         return false;
     }
 
-    function _queued(uint64, uint8, bytes32, bytes memory) internal override {
+    function _queued(Request memory, bytes memory) internal override {
         if (attested) _feesWait = true;
     }
 
