@@ -22,7 +22,7 @@ contract RequestVectorsTest is Test {
         bytes32 voidKey;
     }
 
-    struct Refused {
+    struct RefusedRequest {
         string name;
         uint256 chainId;
         uint8 requestType;
@@ -73,8 +73,8 @@ contract RequestVectorsTest is Test {
     function test_checkRequest_refusedVector_revertsWithItsReason() public {
         string memory shape =
             "R(string name,uint256 chainId,uint8 requestType,address sender,bytes content,bool onlyHub,bytes error)";
-        Refused[] memory list =
-            abi.decode(vm.parseJsonTypeArray(_json, ".refusedRequests", shape), (Refused[]));
+        RefusedRequest[] memory list =
+            abi.decode(vm.parseJsonTypeArray(_json, ".refusedRequests", shape), (RefusedRequest[]));
         assertGe(list.length, 15, "vectors");
         OperationsHarness hub = new OperationsHarness(_hubChainId, _hubAccount, _domains, true, true);
         OperationsHarness neither = new OperationsHarness(_hubChainId, _hubAccount, _domains, false, false);
@@ -128,7 +128,7 @@ contract RequestVectorsTest is Test {
         assertEq(hash, queued.hash);
     }
 
-    function _checkRefused(OperationsHarness harness, Refused memory item) private view {
+    function _checkRefused(OperationsHarness harness, RefusedRequest memory item) private view {
         try harness.checkRequest(item.content, item.requestType, item.chainId, item.sender) {
             assertTrue(false, item.name);
         } catch (bytes memory reason) {
