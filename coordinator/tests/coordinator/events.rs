@@ -24,8 +24,10 @@ pub(crate) async fn read(
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = response.into_body().into_data_stream();
     let (mut text, mut events) = (String::new(), Vec::new());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while events.len() < count {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("in time");
+        // Heartbeats come all the time, so that it is the whole which has a deadline.
+        let chunk = tokio::time::timeout_at(deadline, stream.next()).await.expect("in time");
         text.push_str(std::str::from_utf8(&chunk.expect("open").unwrap()).unwrap());
         events = text.split("\n\n").filter_map(parse).collect();
     }
