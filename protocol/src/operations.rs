@@ -8,6 +8,7 @@ mod pack;
 mod pack_error;
 mod request;
 mod request_error;
+mod resolve;
 mod terms;
 mod unpack;
 
@@ -25,6 +26,7 @@ pub use pack::{encode_operations, packed_length};
 pub use pack_error::PackError;
 pub use request::{Content, Request, RequestType, RequestedIssue, Resolution, Void, VoidReason};
 pub use request_error::RequestError;
+pub use resolve::{Ground, resolve};
 pub use unpack::{check_request, decode_operations, decode_request};
 
 /// Most bytes of packed operations, so that every supported chain takes a batch in one transaction.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use alloy::primitives::B256;
 use hypha_protocol::ids::resource_id;
-use hypha_protocol::operations::{Operation, OperationError, Resource, packed_length};
+use hypha_protocol::operations::{Operation, OperationError, Resource, packed_length, resolve};
 use hypha_protocol::status::Status;
 use hypha_tree::Key;
 
-use super::resolve::resolve;
 use crate::api::problem::code_of;
 use crate::config::BatchConfig;
 use crate::context::Context;

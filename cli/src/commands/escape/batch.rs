@@ -6,10 +6,11 @@ use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::SolCall;
 use hypha_protocol::batch::verify_batch;
 use hypha_protocol::contracts::IRootHub::{RequestEnqueued, applyBatchCall};
-use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_id, resource_key};
+use hypha_protocol::contracts::Resource;
+use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_key};
 use hypha_protocol::operations::{
-    MAX_KEYS, MAX_OPERATIONS_BYTES, Operation, OperationError, Request, Rules, Void, VoidReason,
-    decode_request, encode_operations, packed_length,
+    Ground, MAX_KEYS, MAX_OPERATIONS_BYTES, Operation, OperationError, Request, Rules, decode_request,
+    encode_operations, packed_length, resolve,
 };
 use hypha_protocol::replay::Replica;
 use hypha_protocol::tree::Tree;
@@ -47,7 +48,8 @@ impl Draft {
         rules: &Rules,
         most: usize,
     ) -> Result<Self, CliError> {
-        let mut operations = resolve(replica.tree(), requests, rules, most);
+        let ground = Replayed { tree: replica.tree(), rules };
+        let mut operations = resolve_many(&ground, requests, most);
         loop {
             let draft = Self::of(replica, operations, rules)?;
             if draft.calldata.len() <= MAX_CALLDATA_BYTES || draft.operations.len() == 1 {
@@ -78,10 +80,10 @@ impl Draft {
 
 /// What resolves the requests from the first on, as far as one batch can: voids stand before all else and are judged by the old
 /// tree, no key is touched twice, and everything has a bound.
-fn resolve(tree: &Tree, requests: &[Request], rules: &Rules, most: usize) -> Vec<Operation> {
+fn resolve_many(ground: &Replayed<'_>, requests: &[Request], most: usize) -> Vec<Operation> {
     let (mut operations, mut keys, mut bytes) = (Vec::new(), BTreeSet::new(), 2);
     for request in requests.iter().take(most) {
-        let operation = resolution(tree, request, rules);
+        let operation = resolve(ground, request);
         let is_void = matches!(operation, Operation::Void(_));
         let touched: Vec<_> = operation.touches().into_iter().map(|touch| touch.key).collect();
         // A request was packed when it was queued, so it has a length.
@@ -97,45 +99,33 @@ fn resolve(tree: &Tree, requests: &[Request], rules: &Rules, most: usize) -> Vec
     operations
 }
 
-/// What resolves a request on this tree: its queued operation, or a void with its reason.
-fn resolution(tree: &Tree, request: &Request, rules: &Rules) -> Operation {
-    let void = obstacle(tree, request, rules).and_then(|(reason, position)| {
-        let position = u8::try_from(position).ok()?;
-        Void::new(request.clone(), reason, position).ok()
-    });
-    void.map_or_else(|| Operation::Queued(request.clone()), Operation::Void)
+/// The tree of a replica, and where the hub's rules let notes be created.
+struct Replayed<'replica> {
+    tree: &'replica Tree,
+    rules: &'replica Rules,
 }
 
-/// Why a request cannot run on this tree, and which of its inputs or outputs is in the way.
-fn obstacle(tree: &Tree, request: &Request, rules: &Rules) -> Option<(VoidReason, usize)> {
-    let holds = |domain: U256, id| tree.get(&resource_key(domain, id)).is_some();
-    for (position, id) in request.inputs().iter().map(resource_id).enumerate() {
-        if !holds(request.inputs()[position].domainId, id) {
-            return Some((VoidReason::InputAbsent, position));
-        }
-        if tree.get(&nullifier_key(nullifier_of_id(id))).is_some() {
-            return Some((VoidReason::InputSpent, position));
-        }
+impl Ground for Replayed<'_> {
+    fn has_note(&self, note: &Resource, id: B256) -> bool {
+        self.tree.get(&resource_key(note.domainId, id)).is_some()
     }
-    for (position, output) in request.created().iter().enumerate() {
-        let domain = output.domainId;
-        let is_known = |domains: &BTreeSet<u64>| domains.contains(&domain.saturating_to::<u64>());
-        if !rules.domains.as_ref().is_none_or(is_known) {
-            return Some((VoidReason::UnknownDomain, position));
-        }
-        if holds(domain, resource_id(output)) {
-            return Some((VoidReason::OutputExists, position));
-        }
+
+    fn is_spent(&self, id: B256) -> bool {
+        self.tree.get(&nullifier_key(nullifier_of_id(id))).is_some()
     }
-    None
+
+    fn is_domain(&self, domain_id: U256) -> bool {
+        let is_known = |domains: &BTreeSet<u64>| domains.contains(&domain_id.saturating_to::<u64>());
+        self.rules.domains.as_ref().is_none_or(is_known)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use alloy::primitives::Address;
-    use hypha_protocol::contracts::{Output, Resource, Transfer};
-    use hypha_protocol::ids::{kind_of, output_resource, request_hash, requested_salt};
-    use hypha_protocol::operations::{Content, RequestedIssue};
+    use hypha_protocol::contracts::{Output, Transfer};
+    use hypha_protocol::ids::{kind_of, output_resource, request_hash, requested_salt, resource_id};
+    use hypha_protocol::operations::{Content, RequestedIssue, VoidReason};
     use hypha_protocol::signing::{hub_domain, transfer_hash};
 
     use super::*;
@@ -257,7 +247,10 @@ mod tests {
             (resource_key(note.domainId, id), hypha_protocol::tree::ValueHash::from(id.0))
         };
         let tree = Tree::new().with([leaf(&note), leaf(&output)]);
-        assert_eq!(obstacle(&tree, &moving, &rules()), Some((VoidReason::OutputExists, 0)));
+        let Operation::Void(void) = resolve(&Replayed { tree: &tree, rules: &rules() }, &moving) else {
+            panic!("it is void")
+        };
+        assert_eq!((void.reason(), void.position()), (VoidReason::OutputExists, 0));
     }
 
     #[test]
