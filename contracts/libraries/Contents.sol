@@ -24,9 +24,9 @@ library Contents {
     uint256 private constant NOTE_SIZE = 224;
     uint256 private constant PREIMAGE_SIZE = 192;
 
-    bytes32 private constant OUTPUT_TYPEHASH =
+    bytes32 internal constant OUTPUT_TYPEHASH =
         keccak256("Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)");
-    bytes32 private constant TRANSFER_TYPEHASH = keccak256(
+    bytes32 internal constant TRANSFER_TYPEHASH = keccak256(
         "Transfer(bytes32[] inputs,Output[] outputs,uint64 deadline)Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)"
     );
 

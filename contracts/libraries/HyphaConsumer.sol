@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Bytes} from "@openzeppelin/contracts/utils/Bytes.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IOperationErrors, IRootSpoke, IRootVerifier, Output, Resource} from "../interfaces/IHypha.sol";
+import {Contents} from "./Contents.sol";
 import {Ids} from "./Ids.sol";
 import {Operations} from "./Operations.sol";
 import {Key} from "../types/TreeTypes.sol";
@@ -46,11 +47,6 @@ library HyphaConsumer {
     /// @notice The verifier takes roots on the attestors' word alone, which is too little for contracts that hold value.
     error AttestedVerifier(address verifier);
 
-    bytes32 private constant OUTPUT_TYPEHASH =
-        keccak256("Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)");
-    bytes32 private constant TRANSFER_TYPEHASH = keccak256(
-        "Transfer(bytes32[] inputs,Output[] outputs,uint64 deadline)Output(uint256 domainId,address owner,bytes32 kind,uint256 quantity,bytes32 data)"
-    );
     /// @dev The flag of an amount that is followed by data.
     uint256 private constant HAS_DATA = 0x80;
 
@@ -168,11 +164,11 @@ library HyphaConsumer {
         }
         bytes32[] memory hashes = new bytes32[](outputs.length);
         for (uint256 i = 0; i < outputs.length; ++i) {
-            hashes[i] = keccak256(abi.encode(OUTPUT_TYPEHASH, outputs[i]));
+            hashes[i] = keccak256(abi.encode(Contents.OUTPUT_TYPEHASH, outputs[i]));
         }
         bytes32 inputsHash = keccak256(abi.encodePacked(ids));
         bytes32 outputsHash = keccak256(abi.encodePacked(hashes));
-        return keccak256(abi.encode(TRANSFER_TYPEHASH, inputsHash, outputsHash, deadline));
+        return keccak256(abi.encode(Contents.TRANSFER_TYPEHASH, inputsHash, outputsHash, deadline));
     }
 
     /// @notice The note that a transfer makes of its output at `position`, counted from 0.

@@ -6,6 +6,7 @@ pub mod config;
 pub mod context;
 mod driver;
 pub mod error;
+mod ground;
 mod metrics;
 pub mod notes;
 pub mod pipeline;

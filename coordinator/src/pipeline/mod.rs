@@ -11,6 +11,5 @@ pub mod unstick;
 mod adopt;
 mod enqueue;
 mod follow;
-mod resolve;
 mod rollback;
 mod weight;
