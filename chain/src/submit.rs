@@ -30,6 +30,11 @@ use crate::config::Finality;
 use crate::error::{ChainError, StoreError};
 use crate::ports::{Block, Chain, Change, Clock, Receipt, Store, off_thread};
 
+/// Most gas of a transaction, a little below the 2^24 that EIP-7825 allows.
+pub const MAX_GAS: u64 = 16_700_000;
+/// Gas limit in percent of the estimate, since what a call meets may have grown before it is mined.
+pub const GAS_PERCENT: u64 = 125;
+
 /// Transactions that are sent and not mined at most: nodes drop a sender's further ones.
 pub const MAX_IN_FLIGHT: usize = 16;
 /// Transactions that are not final at most. Each costs a read a round; further intents wait in the queue.
@@ -70,15 +75,14 @@ pub struct SubmitConfig {
 }
 
 impl SubmitConfig {
-    /// At most 500 gwei; the estimate and a quarter, at most 16.7 million gas (EIP-7825 allows 2^24); a higher fee
-    /// when the second block came without it, since the first was being built already.
+    /// At most 500 gwei; the estimate and a quarter, at most [`MAX_GAS`]; a higher fee when the second block came without it, since the first was being built already.
     pub fn new(tables: SubmitTables, finality: Finality) -> Self {
         let gwei = 1_000_000_000;
         Self {
             tables,
             max_fee_per_gas: 500 * gwei,
-            gas_percent: 125,
-            max_gas: 16_700_000,
+            gas_percent: GAS_PERCENT,
+            max_gas: MAX_GAS,
             replace_after_blocks: 2,
             finality,
         }

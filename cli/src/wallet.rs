@@ -8,6 +8,7 @@ use alloy::eips::eip2718::Encodable2718;
 use alloy::primitives::{Address, Bytes, TxKind, U256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
+use hypha_chain::submit::{GAS_PERCENT, MAX_GAS};
 use hypha_chain::{BlockTag, Call, Chain, ChainError, Receipt};
 use tokio::time::Instant;
 
@@ -16,10 +17,6 @@ use crate::history::Pace;
 use crate::output::progress;
 use crate::reader::{Reader, failure};
 
-/// Most gas that a transaction may need (EIP-7825 allows 2^24).
-pub(crate) const MAX_GAS: u64 = 16_700_000;
-/// Gas limit in percent of the estimate.
-const GAS_PERCENT: u64 = 125;
 /// Time between looks for the receipt.
 const POLL: Duration = Duration::from_millis(500);
 

@@ -24,7 +24,7 @@ struct Touch {
 
 using {sharedBits, sharesBits, bitAt, path, isBelow, sameKey as ==} for Key global;
 using {isAbsent} for ValueHash global;
-using {sameRoot as ==, otherRoot as !=} for Root global;
+using {otherRoot as !=} for Root global;
 
 /// @dev Number of leading bits that two keys share, 256 when they are equal.
 function sharedBits(Key a, Key b) pure returns (uint256) {
@@ -61,10 +61,6 @@ function sameKey(Key a, Key b) pure returns (bool) {
 
 function isAbsent(ValueHash value) pure returns (bool) {
     return ValueHash.unwrap(value) == 0;
-}
-
-function sameRoot(Root a, Root b) pure returns (bool) {
-    return Root.unwrap(a) == Root.unwrap(b);
 }
 
 function otherRoot(Root a, Root b) pure returns (bool) {

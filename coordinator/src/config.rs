@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfig, Role};
+use hypha_chain::submit::MAX_GAS;
+use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +59,8 @@ impl Default for BatchConfig {
             max_operations: 64,
             max_bytes: 60_000,
             max_keys: MAX_KEYS,
-            max_calldata_bytes: 120_000,
-            max_gas: 16_700_000,
+            max_calldata_bytes: MAX_CALLDATA_BYTES,
+            max_gas: MAX_GAS,
             max_age_ms: 500,
             deadline_margin_s: 10,
         }
@@ -135,7 +137,7 @@ const LARGEST_OPERATION: usize = 8_192;
 const MAX_OPERATION_KEYS: usize = 2 * MAX_INPUTS + MAX_OUTPUTS;
 
 /// What EIP-7825 allows a transaction.
-const MAX_GAS: usize = 1 << 24;
+const GAS_OF_A_TRANSACTION: usize = 1 << 24;
 
 impl CoordinatorConfig {
     /// The file of the tree's snapshot.
@@ -162,8 +164,13 @@ impl CoordinatorConfig {
         range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;
         range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
         range("batch.max_keys", batch.max_keys, MAX_OPERATION_KEYS, MAX_KEYS)?;
-        range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, 120_000)?;
-        range("batch.max_gas", usize::try_from(batch.max_gas).unwrap_or(usize::MAX), 1 << 20, MAX_GAS)?;
+        range("batch.max_calldata_bytes", batch.max_calldata_bytes, 1_024, MAX_CALLDATA_BYTES)?;
+        range(
+            "batch.max_gas",
+            usize::try_from(batch.max_gas).unwrap_or(usize::MAX),
+            1 << 20,
+            GAS_OF_A_TRANSACTION,
+        )?;
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;

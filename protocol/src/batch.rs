@@ -9,6 +9,9 @@ use crate::ids::{tagged, word};
 use crate::operations::{Checked, MAX_KEYS, OperationError, Rules, check_operations};
 use crate::proof_error::proof_error_abi;
 
+/// Most bytes of a transaction's calldata: nodes take transactions of up to 128 KiB, everything about them included.
+pub const MAX_CALLDATA_BYTES: usize = 120_000;
+
 /// Why a batch is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {

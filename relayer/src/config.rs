@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hypha_chain::config::{ChainConfig, KeyConfig, Role};
+use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use serde::Deserialize;
 
 use crate::error::RelayerError;
@@ -47,8 +48,7 @@ pub struct RelayConfig {
 
 impl Default for RelayConfig {
     fn default() -> Self {
-        // Nodes take transactions of up to 128 KiB.
-        Self { max_batches: 8, max_calldata_bytes: 120_000 }
+        Self { max_batches: 8, max_calldata_bytes: MAX_CALLDATA_BYTES }
     }
 }
 

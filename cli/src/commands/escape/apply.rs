@@ -6,6 +6,7 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use alloy::sol_types::SolInterface;
 use clap::Args;
+use hypha_chain::submit::MAX_GAS;
 use hypha_chain::{BlockTag, ChainError, Receipt};
 use hypha_protocol::contracts::IPausable::IPausableErrors;
 use hypha_protocol::contracts::IRootHub::{self, IRootHubErrors};
@@ -24,7 +25,7 @@ use crate::keys::KeySource;
 use crate::output::{Table, print, progress, short};
 use crate::reader::{Reader, failure, reason};
 use crate::settings::{Common, Settings};
-use crate::wallet::{MAX_GAS, Wallet};
+use crate::wallet::Wallet;
 
 /// Time between looks at the chain's time while a window is waited for.
 const POLL: Duration = Duration::from_secs(1);

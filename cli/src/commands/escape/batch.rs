@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::SolCall;
-use hypha_protocol::batch::verify_batch;
+use hypha_protocol::batch::{MAX_CALLDATA_BYTES, verify_batch};
 use hypha_protocol::contracts::IRootHub::{RequestEnqueued, applyBatchCall};
 use hypha_protocol::contracts::Resource;
 use hypha_protocol::ids::{nullifier_key, nullifier_of_id, resource_key};
@@ -16,9 +16,6 @@ use hypha_protocol::replay::Replica;
 use hypha_protocol::tree::Tree;
 
 use crate::exit::CliError;
-
-/// Most bytes of calldata: nodes take transactions of 128 KB, everything about them included.
-const MAX_CALLDATA_BYTES: usize = 120_000;
 
 /// A batch that nobody has applied.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use alloy::hex;
 use alloy::primitives::{Address, B256, U256, address, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context;
-use hypha_protocol::batch::{build_witness, verify_batch};
+use hypha_protocol::batch::{MAX_CALLDATA_BYTES, build_witness, verify_batch};
 use hypha_protocol::ids::{kind_of, resource_id, resource_key, resource_value};
 use hypha_protocol::operations::{MAX_KEYS, Operation, Output, Resource, Rules, Transfer, encode_operations};
 use hypha_protocol::signing::{hub_domain, sign_transfer};
@@ -19,9 +19,8 @@ use serde_json::json;
 
 const LEAVES: [usize; 3] = [1_000, 100_000, 1_000_000];
 const TRANSFERS: [usize; 3] = [1, 16, 64];
-/// Bytes of calldata that a batch may take, and what `applyBatch` needs beside its two byte strings: selector, four words, two
+/// What `applyBatch` needs beside its two byte strings: selector, four words, two
 /// lengths, padding.
-const MAX_CALLDATA: usize = 120_000;
 const CALL_OVERHEAD: usize = 4 + 32 * 4 + 2 * (32 + 31);
 /// Leaves whose insertion into a tree that is kept on chain is measured.
 const INSERTIONS: usize = 16;
@@ -92,7 +91,7 @@ fn largest(tree: &Tree) -> anyhow::Result<usize> {
     for transfers in (1..=NOTES).rev() {
         let (packed, touches) = operations(transfers)?;
         let bytes = packed.len() + build_witness(tree, &touches).len() + CALL_OVERHEAD;
-        if touches.len() <= MAX_KEYS && bytes <= MAX_CALLDATA {
+        if touches.len() <= MAX_KEYS && bytes <= MAX_CALLDATA_BYTES {
             return Ok(transfers);
         }
     }
