@@ -138,23 +138,24 @@ pub(super) fn chain_config(chain: &Deployed, rpc: &[SocketAddr]) -> ChainConfig 
 /// Free loopback ports for services, which take them a moment later and, started again, once more. They are outside of the
 /// range from which the system serves everybody else's connections, so that none of those can come in between.
 pub(super) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, CliError> {
+    let addresses: Result<Vec<SocketAddr>, _> =
+        listeners(count)?.iter().map(TcpListener::local_addr).collect();
+    addresses.map_err(|error| CliError::Failed(error.into()))
+}
+
+/// Takes so many free ports of the services.
+fn listeners(count: usize) -> Result<Vec<TcpListener>, CliError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
     // Another devnet that starts at the same time begins its search elsewhere.
     let first = (now ^ std::process::id()) as usize % SERVICE_PORTS.len();
-    let mut listeners = Vec::new();
-    for port in SERVICE_PORTS.skip(first).chain(SERVICE_PORTS.take(first)) {
-        if listeners.len() == count {
-            break;
-        }
-        listeners.extend(TcpListener::bind(("127.0.0.1", port)).ok());
+    let ports = SERVICE_PORTS.skip(first).chain(SERVICE_PORTS.take(first));
+    let listeners: Vec<TcpListener> =
+        ports.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).take(count).collect();
+    if listeners.len() < count {
+        let why = format!("no {count} free ports from {SERVICE_PORTS:?} on 127.0.0.1");
+        return Err(CliError::Failed(anyhow::anyhow!(why)));
     }
-    let addresses: Result<Vec<SocketAddr>, _> = listeners.iter().map(TcpListener::local_addr).collect();
-    match addresses {
-        Ok(addresses) if addresses.len() == count => Ok(addresses),
-        _ => Err(CliError::Failed(anyhow::anyhow!(
-            "no {count} free ports from {SERVICE_PORTS:?} on 127.0.0.1"
-        ))),
-    }
+    Ok(listeners)
 }
 
 #[cfg(test)]
@@ -185,13 +186,7 @@ mod tests {
 
     #[test]
     fn ports_are_distinct_and_those_in_use_are_passed_over() {
-        // Another process, or another test, may have taken one meanwhile.
-        let held: Vec<TcpListener> = free_addresses(20)
-            .unwrap()
-            .into_iter()
-            .filter_map(|address| TcpListener::bind(address).ok())
-            .collect();
-        assert!(!held.is_empty());
+        let held = listeners(20).unwrap();
         let mut all: Vec<SocketAddr> = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
         all.extend(free_addresses(20).unwrap());
         all.sort();
