@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Keys of a task, about: so many that what they stage fits the cache of a core.
-const TASK_KEYS: usize = 256;
+const TASK_KEYS: usize = 512;
 /// Places at which the lower part of the tree starts, at least, for each task, so that tasks are about equal.
 const PLACES_PER_TASK: usize = 4;
 /// A batch of fewer keys is not worth a second thread.
@@ -69,7 +69,7 @@ pub(crate) fn apply(
     }
     main.ascend(nodes, batch);
     let top = main.tops.pop().expect("the one that was pushed above");
-    collect(top, std::iter::once(main).chain(workers))
+    collect(top, main, workers)
 }
 
 /// Jobs, and the subtrees that they have become.
@@ -121,9 +121,12 @@ fn split(jobs: &[Job]) -> impl Iterator<Item = &[Job]> {
 }
 
 /// Puts together what the workers have done.
-fn collect<'worker>(top: Top, workers: impl Iterator<Item = &'worker mut Worker>) -> Applied {
+fn collect(top: Top, main: &mut Worker, workers: &mut [Worker]) -> Applied {
     let mut applied = Applied { top, changes: Changes::default(), inserted: 0, hashes: 0 };
-    for worker in workers {
+    let all = || std::iter::once(&*main).chain(&*workers);
+    applied.changes.born.reserve_exact(all().map(|worker| worker.changes.born.len()).sum());
+    applied.changes.died.reserve_exact(all().map(|worker| worker.changes.died.len()).sum());
+    for worker in std::iter::once(main).chain(workers) {
         applied.changes.born.append(&mut worker.changes.born);
         applied.changes.died.append(&mut worker.changes.died);
         applied.inserted += std::mem::take(&mut worker.inserted);

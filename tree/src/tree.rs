@@ -11,6 +11,9 @@ use crate::{
     versions::{Changes, Id, Versions},
 };
 
+/// So many parts' counts fit the cache next to what is parted.
+const MOST_BITS_TO_PART_BY: u32 = 16;
+
 /// A version of a compact sparse Merkle tree.
 ///
 /// A clone is another handle on the same version, and [`Tree::with`] makes a new version beside this one: several made
@@ -230,23 +233,14 @@ fn bytes(changes: &Changes) -> usize {
 }
 
 /// Leaves in ascending order of key; of several with one key only the last.
-///
-/// Sorts numbers by the start of their keys, which nearly always decides: the leaves themselves are moved only once.
 fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, ValueHash)> {
     let leaves: Vec<_> = leaves.into_iter().collect();
     assert!(
         leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()),
         "no key and no value hash is zero"
     );
-    let count = u32::try_from(leaves.len()).expect("more keys than a tree can hold leaves");
-    let mut order: Vec<(u64, u32)> =
-        leaves.iter().zip(0..count).map(|((key, _), number)| (key.first_word(), number)).collect();
-    order.sort_unstable_by(|(word, number), (other_word, other_number)| {
-        let whole = || leaves[*number as usize].0.cmp(&leaves[*other_number as usize].0);
-        word.cmp(other_word).then_with(whole).then(number.cmp(other_number))
-    });
     let mut batch: Vec<(Key, ValueHash)> = Vec::with_capacity(leaves.len());
-    for (_, number) in order {
+    for number in sorted_numbers(&leaves) {
         let leaf = leaves[number as usize];
         match batch.last_mut() {
             Some(last) if last.0 == leaf.0 => *last = leaf,
@@ -254,6 +248,34 @@ fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, Value
         }
     }
     batch
+}
+
+/// The numbers of leaves in ascending order of key, and of those with one key in their own order.
+///
+/// Keys are hashes, nearly always: parted by as many leading bits as the count of leaves has, few stay together, and sorting those
+/// is little work. Other keys take no longer than sorting them at once.
+fn sorted_numbers(leaves: &[(Key, ValueHash)]) -> Vec<u32> {
+    let count = u32::try_from(leaves.len()).expect("more keys than a tree can hold leaves");
+    let bits = leaves.len().checked_ilog2().unwrap_or(0).clamp(1, MOST_BITS_TO_PART_BY);
+    let part = |key: &Key| (key.first_word() >> (u64::BITS - bits)) as usize;
+    // Where each part ends, counted up to there from where it starts while the numbers are put down.
+    let mut ends = vec![0_u32; (1 << bits) + 1];
+    leaves.iter().for_each(|(key, _)| ends[part(key) + 1] += 1);
+    for number in 1..ends.len() {
+        ends[number] += ends[number - 1];
+    }
+    let mut numbers = vec![0; leaves.len()];
+    for ((key, _), number) in leaves.iter().zip(0..count) {
+        let end = &mut ends[part(key)];
+        numbers[*end as usize] = number;
+        *end += 1;
+    }
+    let mut start = 0;
+    for end in ends.into_iter().map(|end| end as usize).take(1 << bits) {
+        numbers[start..end].sort_unstable_by_key(|number| (leaves[*number as usize].0, *number));
+        start = end;
+    }
+    numbers
 }
 
 impl<'tree> IntoIterator for &'tree Tree {

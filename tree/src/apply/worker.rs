@@ -42,6 +42,8 @@ struct Staged {
     links: [Link; 2],
     hashes: [Words; 2],
     place: Place,
+    /// The internal node that stood there in the old version, if one did.
+    replaced: Link,
 }
 
 /// A leaf in the making: its number in the batch.
@@ -68,6 +70,8 @@ pub(crate) struct Worker {
     slots: Vec<u32>,
     /// The place of each staged node in that order.
     order: Vec<u32>,
+    /// What each of them replaces, in that order.
+    replaced: Vec<Link>,
 }
 
 impl Worker {
@@ -103,9 +107,8 @@ impl Worker {
         enough: usize,
     ) -> (u16, Vec<Job>) {
         let mut next = Vec::new();
+        jobs.iter().for_each(|job| nodes.prefetch(job.link));
         while !jobs.is_empty() && jobs.len() < enough {
-            // A loop that does nothing else has many nodes fetched at the same time.
-            jobs.iter().for_each(|job| nodes.prefetch(job.link));
             self.levels.push(self.staged.len());
             for job in &jobs {
                 self.stage(nodes, batch, depth, job, &mut next);
@@ -119,9 +122,10 @@ impl Worker {
 
     /// Stages what will stand at a job's place, and adds the jobs of its children that keys of the batch lie below.
     fn stage(&mut self, nodes: &Nodes, batch: Batch<'_>, depth: u16, job: &Job, next: &mut Vec<Job>) {
+        let mut replaced = Link::NOTHING;
         let (links, hashes) = match (job.link.linked(), job.keys().len()) {
             (Linked::Internal(node), _) => {
-                self.changes.died.push(job.link);
+                replaced = job.link;
                 nodes.internal(node)
             }
             (Linked::Nothing, 1) => {
@@ -144,8 +148,8 @@ impl Worker {
             }
         };
         let number = self.staged.len() as u32;
-        self.staged.push(Staged { links, hashes, place: job.place });
-        part(batch, depth, job, number, links, next);
+        self.staged.push(Staged { links, hashes, place: job.place, replaced });
+        part(nodes, batch, depth, job, number, links, next);
     }
 
     /// What an internal node starts with that takes the place of a leaf or of nothing, which goes one down, on `side`.
@@ -235,6 +239,18 @@ impl Worker {
             self.order[number] = first;
             free.push(first + 1);
         }
+        self.bury();
+    }
+
+    /// Lists the nodes that staged ones replace, in the order of the latter: slots that lie side by side because one path was
+    /// written there are free side by side later, and take a path again.
+    fn bury(&mut self) {
+        self.replaced.clear();
+        self.replaced.resize(self.staged.len(), Link::NOTHING);
+        for (staged, order) in self.staged.iter().zip(&self.order) {
+            self.replaced[*order as usize] = staged.replaced;
+        }
+        self.changes.died.extend(self.replaced.iter().filter(|link| **link != Link::NOTHING));
     }
 
     /// Writes the levels to the arena and hashes them, from the deepest up, because a node is made of its children's
@@ -269,11 +285,22 @@ impl Worker {
     }
 }
 
-/// Adds the jobs of a staged node's children that keys of the batch lie below.
-fn part(batch: Batch<'_>, depth: u16, job: &Job, number: u32, links: [Link; 2], next: &mut Vec<Job>) {
+/// Adds the jobs of a staged node's children that keys of the batch lie below. Has them fetched, so that they are there once
+/// their level begins.
+fn part(
+    nodes: &Nodes,
+    batch: Batch<'_>,
+    depth: u16,
+    job: &Job,
+    number: u32,
+    links: [Link; 2],
+    next: &mut Vec<Job>,
+) {
     let keys = &batch[job.keys()];
     let mut go_on = |side, from, to| {
-        next.push(Job { place: Place::Child(number, side), link: links[side as usize], from, to });
+        let link = links[side as usize];
+        nodes.prefetch(link);
+        next.push(Job { place: Place::Child(number, side), link, from, to });
     };
     if let [(key, _)] = keys {
         // Most jobs. Nobody can guess the side, so it must not decide a jump.
