@@ -384,12 +384,35 @@ impl Iterator for Leaves<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::{
+        collections::BTreeMap,
+        panic::{AssertUnwindSafe, catch_unwind},
+    };
 
     use super::*;
+    use crate::keccak;
 
     fn leaf(number: u8) -> (Key, ValueHash) {
         (Key::from([number; 32]), ValueHash::from([number; 32]))
+    }
+
+    #[test]
+    fn leaves_are_sorted_and_the_last_of_equal_keys_counts() {
+        let spread = |number: u32| keccak(&number.to_be_bytes());
+        // All in one part: they differ only behind the bits that leaves are parted by.
+        let crowded =
+            |number: u32| std::array::from_fn(|byte| if byte < 20 { 7 } else { spread(number)[byte] });
+        let check = |key: &dyn Fn(u32) -> [u8; 32], count: u32| {
+            let leaf =
+                |number: u32| (Key::from(key(number % (count / 3 + 1))), ValueHash::from(spread(!number)));
+            let leaves: Vec<_> = (0..count).map(leaf).collect();
+            let model: BTreeMap<_, _> = leaves.iter().copied().collect();
+            assert_eq!(sorted(leaves), model.into_iter().collect::<Vec<_>>());
+        };
+        for count in [0, 1, 2, 3, 100, 70_000] {
+            check(&spread, count);
+            check(&crowded, count);
+        }
     }
 
     #[test]
