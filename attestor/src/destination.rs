@@ -68,7 +68,7 @@ impl Destination {
     }
 
     async fn view<C: SolCall>(&self, call: C, what: &'static str) -> Result<C::Return, AttestorError> {
-        let call = Call { from: Address::ZERO, to: self.verifier, data: call.abi_encode().into() };
+        let call = Call::view(self.verifier, call.abi_encode().into());
         let answer = self.chain.call(call, BlockTag::Latest).await?;
         C::abi_decode_returns(&answer).map_err(|_| AttestorError::Answer { chain_id: self.chain_id(), what })
     }

@@ -80,8 +80,17 @@ pub struct Call {
     pub from: Address,
     /// The contract.
     pub to: Address,
+    /// What the call pretends to pay, in wei.
+    pub value: U256,
     /// Calldata.
     pub data: Bytes,
+}
+
+impl Call {
+    /// A question, which costs nothing and is answered alike whoever asks.
+    pub fn view(to: Address, data: Bytes) -> Self {
+        Self { from: Address::ZERO, to, value: U256::ZERO, data }
+    }
 }
 
 /// One EVM chain. Implementations: one endpoint (`rpc`), a quorum of endpoints (`quorum`), a simulated chain (tests).

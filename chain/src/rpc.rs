@@ -287,7 +287,7 @@ impl Chain for RpcChain {
 }
 
 fn call_value(call: &Call) -> Value {
-    json!({ "from": call.from, "to": call.to, "data": call.data })
+    json!({ "from": call.from, "to": call.to, "value": call.value, "data": call.data })
 }
 
 #[cfg(test)]

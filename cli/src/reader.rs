@@ -50,7 +50,7 @@ impl Reader {
 
     /// As [`Self::ask`], with the chain's own error; `None` when the answer has another form.
     pub(crate) async fn try_ask<C: SolCall>(&self, question: C) -> Result<Option<C::Return>, ChainError> {
-        let call = Call { from: Address::ZERO, to: self.contract, data: question.abi_encode().into() };
+        let call = Call::view(self.contract, question.abi_encode().into());
         Ok(C::abi_decode_returns(&self.chain.call(call, BlockTag::Latest).await?).ok())
     }
 

@@ -44,20 +44,16 @@ impl Wallet {
         self.chain.id()
     }
 
-    /// Gas that a call without value needs now. A refusal is [`ChainError::Reverted`] with the contract's reason.
-    pub(crate) async fn estimate(&self, data: &Bytes) -> Result<u64, ChainError> {
-        let call = Call { from: self.address(), to: self.contract, data: data.clone() };
+    /// Gas that a call needs now which pays `value` wei. A refusal is [`ChainError::Reverted`] with the contract's reason.
+    pub(crate) async fn estimate(&self, data: &Bytes, value: U256) -> Result<u64, ChainError> {
+        let call = Call { from: self.address(), to: self.contract, value, data: data.clone() };
         self.chain.estimate_gas(call).await
     }
 
-    /// Sends a call for which the contract was found ready, with the gas estimated and a quarter.
-    pub(crate) async fn call(&self, data: Bytes, estimate: u64) -> Result<Receipt, CliError> {
-        self.send(data, U256::ZERO, (estimate * GAS_PERCENT / 100).min(MAX_GAS)).await
-    }
-
-    /// Sends a call and waits until it is mined.
-    pub(crate) async fn send(&self, data: Bytes, value: U256, gas_limit: u64) -> Result<Receipt, CliError> {
+    /// Sends a call for which the contract was found ready, with the gas estimated and a quarter, and waits until it is mined.
+    pub(crate) async fn call(&self, data: Bytes, value: U256, estimate: u64) -> Result<Receipt, CliError> {
         let broken = |error| failure(self.chain.id(), error);
+        let gas_limit = (estimate * GAS_PERCENT / 100).min(MAX_GAS);
         let raw = self.sign(data, value, gas_limit).await?;
         let hash = self.chain.send_raw(raw).await.map_err(broken)?;
         progress(format!("chain {}: sent {hash}, waiting for it to be mined", self.chain.id()));

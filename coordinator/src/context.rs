@@ -77,7 +77,7 @@ impl Context {
     pub(crate) async fn learn_domains(&self) -> Result<(), CoordinatorError> {
         let (hub, chain_id) = (&self.hub, self.hub_id());
         let data = IRootHub::spokeChainsCall {}.abi_encode().into();
-        let call = Call { from: Address::ZERO, to: hub.config.verifier, data };
+        let call = Call::view(hub.config.verifier, data);
         let answer = hub.chain.call(call, BlockTag::Latest).await;
         let answer = answer.map_err(|error| CoordinatorError::Chain { chain_id, error })?;
         let spokes = IRootHub::spokeChainsCall::abi_decode_returns(&answer)

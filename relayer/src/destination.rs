@@ -68,7 +68,7 @@ pub(crate) async fn view<C: SolCall>(
     call: C,
     what: &'static str,
 ) -> Result<C::Return, RelayerError> {
-    let call = Call { from: Address::ZERO, to, data: call.abi_encode().into() };
+    let call = Call::view(to, call.abi_encode().into());
     let answer = chain.call(call, BlockTag::Latest).await?;
     C::abi_decode_returns(&answer).map_err(|_| RelayerError::Answer { chain_id: chain.id(), what })
 }

@@ -80,7 +80,7 @@ async fn no_mix_of_endpoints_gives_more_than_the_needed_number_agree_on() {
             assert_eq!(got, expected, "range: {about}");
             let got = outcome(quorum.block(BlockTag::Number(5)).await, &Some(at.clone()), endpoints);
             assert_eq!(got, expected, "block: {about}");
-            let call = Call { from: HUB, to: HUB, data: Bytes::new() };
+            let call = Call::view(HUB, Bytes::new());
             let got = outcome(
                 quorum.call(call, BlockTag::Hash(at.hash)).await,
                 &Bytes::from_static(&[1]),
@@ -138,7 +138,7 @@ async fn a_tag_is_the_height_that_the_needed_number_reached() {
 #[tokio::test(start_paused = true)]
 async fn reads_at_a_tag_are_pinned_to_one_block() {
     let (_chain, quorum) = quorum(&[lag(0), lag(3), lag(6)], 2);
-    let call = Call { from: HUB, to: HUB, data: Bytes::new() };
+    let call = Call::view(HUB, Bytes::new());
     assert_eq!(quorum.call(call, BlockTag::Latest).await, Ok(Bytes::from_static(&[1])));
     assert_eq!(quorum.balance(HUB, BlockTag::Latest).await, Ok(U256::MAX));
     assert_eq!(quorum.code(HUB, BlockTag::Finalized).await, Ok(Bytes::from_static(&[0xfe])));
@@ -148,7 +148,7 @@ async fn reads_at_a_tag_are_pinned_to_one_block() {
 async fn a_revert_needs_the_number_too() {
     let (chain, quorum) = quorum(&faults(2, 0, 0, 1), 2);
     chain.set_contracts(|_| Err(Bytes::from_static(&[0xbb])));
-    let call = Call { from: HUB, to: HUB, data: Bytes::new() };
+    let call = Call::view(HUB, Bytes::new());
     let reverted = ChainError::Reverted { data: Bytes::from_static(&[0xbb]) };
     assert_eq!(quorum.call(call.clone(), BlockTag::Latest).await, Err(reverted.clone()));
     assert_eq!(quorum.estimate_gas(call).await, Err(reverted));
@@ -157,7 +157,7 @@ async fn a_revert_needs_the_number_too() {
 #[tokio::test(start_paused = true)]
 async fn a_liar_moves_neither_gas_nor_fee() {
     let (_chain, quorum) = quorum(&faults(2, 1, 0, 0), 2);
-    let call = Call { from: HUB, to: HUB, data: Bytes::new() };
+    let call = Call::view(HUB, Bytes::new());
     assert_eq!(quorum.estimate_gas(call).await, Ok(100_000));
     assert_eq!(quorum.priority_fee().await, Ok(PRIORITY_FEE));
 }

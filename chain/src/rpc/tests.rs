@@ -166,7 +166,7 @@ async fn state_is_read_at_the_block_asked_for() {
         _ => error(-32601, "method not found"),
     })
     .await;
-    let call = Call { from: Address::ZERO, to: HUB, data: Bytes::new() };
+    let call = Call::view(HUB, Bytes::new());
     assert_eq!(chain.call(call.clone(), BlockTag::Hash(hash(3))).await, Ok(Bytes::from_static(&[0xaa])));
     let reverted = ChainError::Reverted { data: Bytes::from_static(&[0xbb]) };
     assert_eq!(chain.call(call, BlockTag::Latest).await, Err(reverted));

@@ -135,7 +135,12 @@ impl State {
         let refused = ChainError::Response("a signed transaction");
         let envelope = TxEnvelope::decode_2718_exact(raw).map_err(|_| refused.clone())?;
         let from = envelope.recover_signer().map_err(|_| refused.clone())?;
-        let call = Call { from, to: envelope.to().ok_or(refused)?, data: envelope.input().clone() };
+        let call = Call {
+            from,
+            to: envelope.to().ok_or(refused)?,
+            value: envelope.value(),
+            data: envelope.input().clone(),
+        };
         let pooled = Pooled {
             hash: *envelope.tx_hash(),
             nonce: envelope.nonce(),

@@ -36,7 +36,7 @@ impl Submitter {
 
     /// Tries the call on the latest state.
     pub(super) async fn prepare(&self, intent: &Intent) -> Result<Prepared, SubmitError> {
-        let call = Call { from: self.account(), to: intent.to, data: intent.data.clone() };
+        let call = Call { from: self.account(), ..Call::view(intent.to, intent.data.clone()) };
         let refused = |data: Bytes| Ok(Prepared::Never(Phase::Refused { data }));
         match self.chain.call(call.clone(), BlockTag::Latest).await {
             Ok(_) => {}

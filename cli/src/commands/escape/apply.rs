@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use alloy::sol_types::SolInterface;
 use clap::Args;
 use hypha_chain::submit::MAX_GAS;
@@ -137,10 +137,10 @@ impl Hub<'_> {
         let mut most = requests.len();
         loop {
             let draft = Draft::build(&history.replica, &requests, &rules, most)?;
-            match self.wallet.estimate(&draft.calldata).await {
+            match self.wallet.estimate(&draft.calldata, U256::ZERO).await {
                 Ok(gas) if gas > MAX_GAS && draft.operations.len() > 1 => most = draft.operations.len() / 2,
                 Ok(gas) => {
-                    let receipt = self.wallet.call(draft.calldata.clone(), gas).await?;
+                    let receipt = self.wallet.call(draft.calldata.clone(), U256::ZERO, gas).await?;
                     return Ok(Attempt::Applied(draft, receipt));
                 }
                 Err(ChainError::Reverted { data }) => return refusal(&data),

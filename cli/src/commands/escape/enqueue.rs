@@ -125,8 +125,8 @@ impl Carrier {
         };
         let data: Bytes = call.abi_encode().into();
         let chain_id = self.wallet.chain_id();
-        let gas = self.wallet.estimate(&data).await.map_err(|error| failure(chain_id, error))?;
-        self.wallet.call(data, gas).await.map(|_| ())
+        let gas = self.wallet.estimate(&data, U256::ZERO).await.map_err(|error| failure(chain_id, error))?;
+        self.wallet.call(data, U256::ZERO, gas).await.map(|_| ())
     }
 
     /// The attestors' proof, for which it is waited.

@@ -27,10 +27,6 @@ use crate::wallet::Wallet;
 
 /// Seconds for which the transaction may be on its way to the queue; afterwards the deadline counts no longer.
 const VALID_S: u64 = 3_600;
-/// Gas of a request: some storage and up to four signatures, far from what it uses. What is not used is not paid.
-const REQUEST_GAS: u64 = 400_000;
-/// Gas for each byte of its content: calldata, the event, and the checks.
-const GAS_A_BYTE: u64 = 200;
 
 /// Queue a transfer of your notes on a chain, with no service's help
 ///
@@ -92,9 +88,9 @@ pub(super) async fn run(args: &RequestArgs) -> Result<(), CliError> {
     let fee = queue.ask(requestFeeCall {}).await?;
     progress(format!("{} notes are spent; the request costs {fee} wei", request.inputs().len()));
     let wallet = Wallet::new(&queue, signer, settings.timeout);
-    let gas = REQUEST_GAS + GAS_A_BYTE * content.len() as u64;
-    let receipt =
-        wallet.send(requestTransferCall { content }.abi_encode().into(), U256::from(fee), gas).await?;
+    let (data, value) = (requestTransferCall { content }.abi_encode().into(), U256::from(fee));
+    let gas = wallet.estimate(&data, value).await.map_err(|error| failure(args.chain, error))?;
+    let receipt = wallet.call(data, value, gas).await?;
     let number = queued_number(&queue, &receipt).await?;
     args.report(settings.json, &request, number, fee, &receipt, args.chain == hub.chain_id);
     Ok(())
