@@ -15,6 +15,7 @@ mod prove;
 mod range;
 mod sections;
 mod snapshot;
+mod sort;
 mod tree;
 mod verify;
 mod verify_range;

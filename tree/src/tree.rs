@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
 
 use crate::{
     Key, Root, ValueHash,
-    apply::{Applied, Batch, Top, Worker, apply},
+    apply::{Applied, Top, Worker, apply},
     arena::{LEAF_BYTES, Link, Linked, NODE_BYTES, Nodes, Side},
     hash::{EMPTY, bytes_of, words_of},
+    sort::Sorter,
     versions::{Changes, Id, Versions},
 };
-
-/// So many parts' counts fit the cache next to what is parted.
-const MOST_BITS_TO_PART_BY: u32 = 16;
 
 /// A version of a compact sparse Merkle tree.
 ///
@@ -46,6 +44,7 @@ struct Arena {
 struct Writer {
     versions: Versions,
     released: mpsc::Receiver<Id>,
+    sorter: Sorter,
     main: Worker,
     /// At least one, for what is worth a thread of its own.
     workers: Vec<Worker>,
@@ -66,7 +65,13 @@ impl Tree {
         let mut versions = Versions::default();
         let id = versions.add(None, Changes::default());
         let workers = (0..threads.get()).map(|_| Worker::default()).collect();
-        let writer = Mutex::new(Writer { versions, released: receiver, main: Worker::default(), workers });
+        let writer = Mutex::new(Writer {
+            versions,
+            released: receiver,
+            sorter: Sorter::default(),
+            main: Worker::default(),
+            workers,
+        });
         let arena = Arc::new(Arena { nodes: Nodes::new(), writer, released });
         let top = Top { link: Link::NOTHING, hash: words_of(&EMPTY) };
         Self { version: Arc::new(Version { arena, id, top, len: 0, replaced_bytes: 0, hashes: 0 }) }
@@ -118,11 +123,15 @@ impl Tree {
     /// When a key or a value hash is zero; when memory runs out; and when all versions that share nodes have 2^31 leaves or
     /// internal nodes together, which take 150 GB each. No version changes by that, and others can be made afterwards.
     pub fn with(&self, leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Self {
-        let batch = sorted(leaves);
-        if batch.is_empty() {
+        let leaves: Vec<_> = leaves.into_iter().collect();
+        if leaves.is_empty() {
             return self.clone();
         }
-        let version = self.version.arena.extend(&self.version, &batch);
+        assert!(
+            leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()),
+            "no key and no value hash is zero"
+        );
+        let version = self.version.arena.extend(&self.version, &leaves);
         Self { version: Arc::new(version) }
     }
 
@@ -207,13 +216,14 @@ impl Arena {
     }
 
     /// Makes a version from another one.
-    fn extend(self: &Arc<Self>, from: &Version, batch: Batch<'_>) -> Version {
+    fn extend(self: &Arc<Self>, from: &Version, leaves: &[(Key, ValueHash)]) -> Version {
         let mut writer = self.writer();
-        let Writer { versions, released, main, workers } = &mut *writer;
+        let Writer { versions, released, sorter, main, workers } = &mut *writer;
         // What only versions led to whose last handle has gone is used again.
         while let Ok(id) = released.try_recv() {
             versions.release(id, &mut |link| main.spare.put(link));
         }
+        let batch = sorter.sort(leaves);
         let Applied { top, changes, inserted, hashes } = apply(&self.nodes, from.top, batch, main, workers);
         let replaced_bytes = bytes(&changes);
         let id = versions.add(Some(from.id), changes);
@@ -230,52 +240,6 @@ fn bytes(changes: &Changes) -> usize {
     };
     let lists = size_of::<Link>() * (changes.born.len() + changes.died.len());
     changes.died.iter().map(node).sum::<usize>() + lists
-}
-
-/// Leaves in ascending order of key; of several with one key only the last.
-fn sorted(leaves: impl IntoIterator<Item = (Key, ValueHash)>) -> Vec<(Key, ValueHash)> {
-    let leaves: Vec<_> = leaves.into_iter().collect();
-    assert!(
-        leaves.iter().all(|(key, value_hash)| !key.is_zero() && !value_hash.is_zero()),
-        "no key and no value hash is zero"
-    );
-    let mut batch: Vec<(Key, ValueHash)> = Vec::with_capacity(leaves.len());
-    for number in sorted_numbers(&leaves) {
-        let leaf = leaves[number as usize];
-        match batch.last_mut() {
-            Some(last) if last.0 == leaf.0 => *last = leaf,
-            _ => batch.push(leaf),
-        }
-    }
-    batch
-}
-
-/// The numbers of leaves in ascending order of key, and of those with one key in their own order.
-///
-/// Keys are hashes, nearly always: parted by as many leading bits as the count of leaves has, few stay together, and sorting those
-/// is little work. Other keys take no longer than sorting them at once.
-fn sorted_numbers(leaves: &[(Key, ValueHash)]) -> Vec<u32> {
-    let count = u32::try_from(leaves.len()).expect("more keys than a tree can hold leaves");
-    let bits = leaves.len().checked_ilog2().unwrap_or(0).clamp(1, MOST_BITS_TO_PART_BY);
-    let part = |key: &Key| (key.first_word() >> (u64::BITS - bits)) as usize;
-    // Where each part ends, counted up to there from where it starts while the numbers are put down.
-    let mut ends = vec![0_u32; (1 << bits) + 1];
-    leaves.iter().for_each(|(key, _)| ends[part(key) + 1] += 1);
-    for number in 1..ends.len() {
-        ends[number] += ends[number - 1];
-    }
-    let mut numbers = vec![0; leaves.len()];
-    for ((key, _), number) in leaves.iter().zip(0..count) {
-        let end = &mut ends[part(key)];
-        numbers[*end as usize] = number;
-        *end += 1;
-    }
-    let mut start = 0;
-    for end in ends.into_iter().map(|end| end as usize).take(1 << bits) {
-        numbers[start..end].sort_unstable_by_key(|number| (leaves[*number as usize].0, *number));
-        start = end;
-    }
-    numbers
 }
 
 impl<'tree> IntoIterator for &'tree Tree {
@@ -384,35 +348,12 @@ impl Iterator for Leaves<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeMap,
-        panic::{AssertUnwindSafe, catch_unwind},
-    };
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::keccak;
 
     fn leaf(number: u8) -> (Key, ValueHash) {
         (Key::from([number; 32]), ValueHash::from([number; 32]))
-    }
-
-    #[test]
-    fn leaves_are_sorted_and_the_last_of_equal_keys_counts() {
-        let spread = |number: u32| keccak(&number.to_be_bytes());
-        // All in one part: they differ only behind the bits that leaves are parted by.
-        let crowded =
-            |number: u32| std::array::from_fn(|byte| if byte < 20 { 7 } else { spread(number)[byte] });
-        let check = |key: &dyn Fn(u32) -> [u8; 32], count: u32| {
-            let leaf =
-                |number: u32| (Key::from(key(number % (count / 3 + 1))), ValueHash::from(spread(!number)));
-            let leaves: Vec<_> = (0..count).map(leaf).collect();
-            let model: BTreeMap<_, _> = leaves.iter().copied().collect();
-            assert_eq!(sorted(leaves), model.into_iter().collect::<Vec<_>>());
-        };
-        for count in [0, 1, 2, 3, 100, 70_000] {
-            check(&spread, count);
-            check(&crowded, count);
-        }
     }
 
     #[test]
