@@ -161,13 +161,14 @@ impl Tree {
         let mut level = vec![(self.version.top.link, keys)];
         let mut next = Vec::new();
         for depth in 0.. {
-            level.iter().for_each(|(link, _)| nodes.prefetch(*link));
             for (link, keys) in level.drain(..) {
                 let Linked::Internal(node) = link.linked() else { continue };
                 let (on_left, on_right) = keys.split_at(keys.partition_point(|key| !key.bit(depth)));
                 for (side, below) in [(Side::Left, on_left), (Side::Right, on_right)] {
                     if !below.is_empty() {
-                        next.push((nodes.child(node, side), below));
+                        let link = nodes.child(node, side);
+                        nodes.prefetch(link);
+                        next.push((link, below));
                     }
                 }
             }
