@@ -66,7 +66,7 @@ contract RootHubTest is World {
         vm.expectEmit(address(hub));
         emit IRootHub.BatchApplied(1, rootOf[1], chainOf[1], batch.operations);
         vm.expectEmit(address(hub));
-        emit IRootHub.ResourceCreated(id, SPOKE_CHAIN, vm.addr(ALICE));
+        emit IRootHub.ResourceCreated(id, vm.addr(ALICE));
         land(batch);
         assertEq(hub.index(), 1);
         assertEq(hub.stateRoot(), rootOf[1]);
@@ -83,8 +83,10 @@ contract RootHubTest is World {
         assertFalse(hub.isNullifierSpent(nullifierOf(note)));
         assertFalse(hub.isNullifierSpent(nullifierOf(note), proveOne(nullifierKey(nullifierOf(note)))));
         Batch memory batch = commitBatch(spend);
+        bytes32[] memory nullifiers = new bytes32[](1);
+        nullifiers[0] = nullifierOf(note);
         vm.expectEmit(address(hub));
-        emit IRootHub.NullifierMarked(nullifierOf(note));
+        emit IRootHub.NullifiersMarked(2, nullifiers);
         land(batch);
         assertTrue(hub.isNullifierSpent(nullifierOf(note)));
         assertTrue(hub.isNullifierSpent(nullifierOf(note), proveOne(nullifierKey(nullifierOf(note)))));
