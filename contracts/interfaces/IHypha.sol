@@ -351,7 +351,7 @@ interface IRootHub {
     /// @notice Notes were spent by the batch with number `index`, in the order of its operations. A batch that spends none has no
     /// such event.
     event NullifiersMarked(uint64 indexed index, bytes32[] nullifiers);
-    /// @notice A note came into being: a wallet finds its own by the owner, and all of them in the same transaction's `BatchApplied`.
+    /// @notice A note came into being. A wallet finds its notes by their owner, and what they hold in the `BatchApplied` before.
     event ResourceCreated(bytes32 resourceId, address indexed owner);
     /// @notice Every index up to and including `index` is applied on the spoke of `chainId`.
     event Confirmed(uint256 indexed chainId, uint64 indexed index, bytes32 root);

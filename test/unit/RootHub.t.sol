@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Vm} from "forge-std/Vm.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {
     Batch,
@@ -73,6 +74,17 @@ contract RootHubTest is World {
         assertEq(hub.rootAt(1), rootOf[1]);
         assertEq(hub.batchChain(1), chainOf[1]);
         assertTrue(hub.isKnownRoot(rootOf[1]) && hub.isKnownRoot(rootOf[0]));
+    }
+
+    function test_applyBatch_nothingSpent_marksNothing() public {
+        Batch memory batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
+        vm.recordLogs();
+        land(batch);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 3);
+        assertEq(logs[0].topics[0], IRootVerifier.RootUpdated.selector);
+        assertEq(logs[1].topics[0], IRootHub.BatchApplied.selector);
+        assertEq(logs[2].topics[0], IRootHub.ResourceCreated.selector);
     }
 
     function test_applyBatch_transfer_spendsOnce() public {
