@@ -46,7 +46,8 @@ impl Ledger {
                 ledger.created.push(note.resourceId);
             } else if topic == IRootHub::NullifiersMarked::SIGNATURE_HASH {
                 let (topics, data) = event();
-                let spent = IRootHub::NullifiersMarked::decode_raw_log(topics, data).expect("it is this event");
+                let spent =
+                    IRootHub::NullifiersMarked::decode_raw_log(topics, data).expect("it is this event");
                 ledger.marked.extend(spent.nullifiers);
             } else if topic == IRootHub::BatchApplied::SIGNATURE_HASH {
                 let (topics, data) = event();
