@@ -57,7 +57,7 @@ abstract contract RootHistory is IRootVerifier {
 
     /// @inheritdoc IRootVerifier
     function isKnownRoot(bytes32 root) public view returns (bool) {
-        Place memory place = _placeOf[root];
+        Place storage place = _placeOf[root];
         return place.held && place.index < _withdrawnFrom(place.epoch);
     }
 

@@ -6,7 +6,6 @@ import {HubConfig, IRootHub} from "./interfaces/IHypha.sol";
 import {BoundedPause} from "./BoundedPause.sol";
 import {HubQueue} from "./HubQueue.sol";
 import {FactNames} from "./libraries/FactNames.sol";
-import {Ids} from "./libraries/Ids.sol";
 import {Operations} from "./libraries/Operations.sol";
 import {TreeHash} from "./libraries/TreeHash.sol";
 import {RequestQueue} from "./RequestQueue.sol";
@@ -55,9 +54,10 @@ contract RootHub is HubQueue, BoundedPause {
         _commit(oldRoot, batchIndex, newRoot, chain);
         _resolve(progress, checked.resolutions, opensAt);
         _progress = progress;
-        _markSpent(checked.notes);
+        _markSpent(checked.nullifiers);
         emit BatchApplied(batchIndex, newRoot, chain, operations);
-        _announce(checked.notes);
+        if (checked.nullifiers.length > 0) emit NullifiersMarked(batchIndex, checked.nullifiers);
+        _announce(checked.created);
     }
 
     /// @inheritdoc IRootHub
@@ -135,11 +135,9 @@ contract RootHub is HubQueue, BoundedPause {
         emit SpokeRegistered(chainId, spoke);
     }
 
-    function _announce(Operations.Note[] memory notes) private {
-        for (uint256 i = 0; i < notes.length; ++i) {
-            Operations.Note memory note = notes[i];
-            if (note.spent) emit NullifierMarked(Ids.nullifierOf(note.id));
-            else emit ResourceCreated(note.id, note.domainId, note.owner);
+    function _announce(Operations.Created[] memory created) private {
+        for (uint256 i = 0; i < created.length; ++i) {
+            emit ResourceCreated(created[i].id, created[i].owner);
         }
     }
 

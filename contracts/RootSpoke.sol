@@ -68,7 +68,7 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
             chain = FactNames.nextBatchChain(chain, next, batch.newRoot, batch.operations);
             _commit(root, next, batch.newRoot, chain);
             root = batch.newRoot;
-            _markSpent(checked.notes);
+            _markSpent(checked.nullifiers);
             _resolve(checked.resolutions);
         }
         _checkAccepted(toIndex, root, chain, factProof);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IFactVerifier, IOperationErrors, IProofErrors, IRootVerifier} from "./interfaces/IHypha.sol";
+import {Calldata} from "./libraries/Calldata.sol";
 import {Ids} from "./libraries/Ids.sol";
 import {Multiproof} from "./libraries/Multiproof.sol";
 import {Operations} from "./libraries/Operations.sol";
@@ -11,6 +12,8 @@ import {Key, Root, Touch, ValueHash} from "./types/TreeTypes.sol";
 
 /// @title What hub and spokes have in common: the step from one root to the next, and proofs
 abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
+    using Calldata for bytes;
+
     ValueHash private constant ABSENT = ValueHash.wrap(0);
 
     /// @inheritdoc IRootVerifier
@@ -54,7 +57,7 @@ abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
     {
         if (!isKnownRoot(root)) return false;
         if (value.length == 0) revert EmptyValue();
-        Multiproof.verifyOne(Root.wrap(root), Key.wrap(key), ValueHash.wrap(keccak256(value)), proof);
+        Multiproof.verifyOne(Root.wrap(root), Key.wrap(key), ValueHash.wrap(value.hash()), proof);
         return true;
     }
 
@@ -77,7 +80,7 @@ abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
         returns (bytes memory)
     {
         bytes calldata value = _bytesAt(proof, 0);
-        ValueHash valueHash = value.length == 0 ? ABSENT : ValueHash.wrap(keccak256(value));
+        ValueHash valueHash = value.length == 0 ? ABSENT : ValueHash.wrap(value.hash());
         Multiproof.verifyOne(_latestRoot(), Ids.namespacedKey(domainId, key), valueHash, _bytesAt(proof, 32));
         return value;
     }
@@ -109,10 +112,10 @@ abstract contract RootVerifier is RootHistory, IProofErrors, IOperationErrors {
     }
 
     /// @dev Marks what was spent in the cache, where there is one.
-    function _markSpent(Operations.Note[] memory notes) internal {
+    function _markSpent(bytes32[] memory nullifiers) internal {
         if (!_cacheComplete) return;
-        for (uint256 i = 0; i < notes.length; ++i) {
-            if (notes[i].spent) _spent[Ids.nullifierOf(notes[i].id)] = true;
+        for (uint256 i = 0; i < nullifiers.length; ++i) {
+            _spent[nullifiers[i]] = true;
         }
     }
 

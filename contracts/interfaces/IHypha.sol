@@ -348,10 +348,11 @@ interface IRootHub {
     /// @notice A batch was accepted; asserts the fact "root(index)". The operations are here in full, so anyone can
     /// rebuild the whole tree from these events.
     event BatchApplied(uint64 indexed index, bytes32 indexed root, bytes32 batchChain, bytes operations);
-    /// @notice A note was spent.
-    event NullifierMarked(bytes32 indexed nullifier);
-    /// @notice A note came into being.
-    event ResourceCreated(bytes32 indexed resourceId, uint256 indexed domainId, address indexed owner);
+    /// @notice Notes were spent by the batch with number `index`, in the order of its operations. A batch that spends none has no
+    /// such event.
+    event NullifiersMarked(uint64 indexed index, bytes32[] nullifiers);
+    /// @notice A note came into being. A wallet finds its notes by their owner, and what they hold in the `BatchApplied` before.
+    event ResourceCreated(bytes32 resourceId, address indexed owner);
     /// @notice Every index up to and including `index` is applied on the spoke of `chainId`.
     event Confirmed(uint256 indexed chainId, uint64 indexed index, bytes32 root);
     /// @notice The spoke of `chainId` asserted another root than the hub's for `index`.

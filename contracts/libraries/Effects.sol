@@ -17,9 +17,10 @@ library Effects {
     uint256 internal constant OUTPUT_EXISTS = 3;
     uint256 internal constant UNKNOWN_DOMAIN = 4;
 
-    /// @dev The least that operations take for a note created, for half of a note spent, which touches two keys, and for a
-    /// request: with them arrays are made large enough for what is still to be read.
-    uint256 private constant MIN_NOTE_BYTES = 62;
+    /// @dev The least that operations take for a note spent, for a note created, for half of a note spent, which touches two
+    /// keys, and for a request: with them arrays are made large enough for what is still to be read.
+    uint256 private constant MIN_SPENT_BYTES = 94;
+    uint256 private constant MIN_CREATED_BYTES = 62;
     uint256 private constant MIN_TOUCH_BYTES = 47;
     uint256 private constant MIN_REQUEST_BYTES = 131;
 
@@ -27,7 +28,8 @@ library Effects {
 
     /// @dev Places of the lists.
     struct Lists {
-        uint256 notes;
+        uint256 nullifiers;
+        uint256 created;
         uint256 touches;
         uint256 resolutions;
     }
@@ -35,7 +37,8 @@ library Effects {
     /// @notice Empty lists with room for whatever so many bytes can do.
     function makeLists(uint256 length) internal pure returns (Lists memory) {
         return Lists({
-            notes: Memory.makeList(length / MIN_NOTE_BYTES),
+            nullifiers: Memory.makeList(length / MIN_SPENT_BYTES),
+            created: Memory.makeList(length / MIN_CREATED_BYTES),
             touches: Memory.makeList(length / MIN_TOUCH_BYTES),
             resolutions: Memory.makeList(length / MIN_REQUEST_BYTES)
         });
@@ -47,15 +50,14 @@ library Effects {
             (uint256 inputs, uint256 count) = (content.inputs, content.inputs + content.outputs);
             for (uint256 i = 0; i < count; ++i) {
                 bytes32 id = content.idAt(i);
-                uint256 note = content.noteAt(i);
-                uint256 domainId = Memory.load(note + Contents.DOMAIN);
-                uint256 owner = Memory.load(note + Contents.OWNER);
-                Memory.pushFour(lists.notes, uint256(id), i < inputs ? 1 : 0, domainId, owner); // a `Note`
-                Key key = Ids.resourceKey(domainId, id);
+                Key key = Ids.resourceKey(content.domainAt(i), id);
                 if (i < inputs) {
+                    bytes32 nullifier = Ids.nullifierOf(id);
+                    Memory.push(lists.nullifiers, uint256(nullifier));
                     _touch(lists, key, ValueHash.wrap(id), ABSENT);
-                    _touch(lists, Ids.nullifierKey(Ids.nullifierOf(id)), ABSENT, Ids.SPENT);
+                    _touch(lists, Ids.nullifierKey(nullifier), ABSENT, Ids.SPENT);
                 } else {
+                    Memory.pushTwo(lists.created, uint256(id), uint160(content.ownerAt(i))); // a `Created`
                     _touch(lists, key, ABSENT, ValueHash.wrap(id));
                 }
             }

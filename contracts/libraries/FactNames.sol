@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Calldata} from "./Calldata.sol";
+
 /// @title Keys and values of the facts, and the batch chain that one of them commits to (protocol/README.md)
 library FactNames {
+    using Calldata for bytes;
+
     /// @dev Key of "the hub accepted the root with this index".
     function rootAccepted(uint64 index) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked("hypha:root", index));
@@ -37,6 +41,6 @@ library FactNames {
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(previous, index, root, keccak256(operations)));
+        return keccak256(abi.encode(previous, index, root, operations.hash()));
     }
 }

@@ -21,9 +21,31 @@ library Memory {
         store(list, 0);
     }
 
+    /// @dev Appends a word to a list that has room for it.
+    function push(uint256 list, uint256 word) internal pure {
+        assembly ("memory-safe") {
+            let count := add(mload(list), 1)
+            mstore(list, count)
+            mstore(add(list, shl(5, count)), word)
+        }
+    }
+
+    /// @dev Appends a struct of two words to a list that has room for it.
+    function pushTwo(uint256 list, uint256 first, uint256 second) internal pure {
+        // One step: the compiler checks the end of memory for each struct, and the bounds for each item.
+        assembly ("memory-safe") {
+            let item := mload(0x40)
+            mstore(0x40, add(item, 64))
+            mstore(item, first)
+            mstore(add(item, 32), second)
+            let count := add(mload(list), 1)
+            mstore(list, count)
+            mstore(add(list, shl(5, count)), item)
+        }
+    }
+
     /// @dev Appends a struct of three words to a list that has room for it.
     function pushThree(uint256 list, uint256 first, uint256 second, uint256 third) internal pure {
-        // One step: the compiler checks the end of memory for each struct, and the bounds for each item.
         assembly ("memory-safe") {
             let item := mload(0x40)
             mstore(0x40, add(item, 96))

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IProofErrors} from "../interfaces/IHypha.sol";
 import {TreeHash} from "./TreeHash.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Key, ValueHash} from "../types/TreeTypes.sol";
 
 /// @title The bytes of a multiproof (tree/README.md), each read once and in order
@@ -142,7 +141,11 @@ library MultiproofReader {
     function _refuseRun(Walk memory walk, uint256 path) private pure {
         uint256 place = walk.hash;
         uint256 end = walk.siblingsUsed < walk.siblings ? walk.siblingsUsed : walk.siblings;
-        for (uint256 index = walk.siblingsUsed - Math.log2(path); index < end; ++index) {
+        uint256 index = walk.siblingsUsed;
+        for (; path > 1; path >>= 1) {
+            --index;
+        }
+        for (; index < end; ++index) {
             if ((uint256(word(walk.bitmap + index / 8)) << (index % 8)) >> 255 == 0) continue;
             if (place == walk.end) break;
             if (word(place) == TreeHash.EMPTY) revert IProofErrors.SiblingIsEmpty(index);

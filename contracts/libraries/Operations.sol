@@ -45,11 +45,9 @@ library Operations {
         function(uint256) view returns (bool) isDomain;
     }
 
-    /// @dev A note that an operation spends or creates, in the order of the operations, inputs before outputs.
-    struct Note {
+    /// @dev A note that an operation creates.
+    struct Created {
         bytes32 id;
-        bool spent;
-        uint256 domainId;
         address owner;
     }
 
@@ -61,9 +59,10 @@ library Operations {
         bool executed;
     }
 
-    /// @dev What checked operations do. A void has touches and a resolution, and no note.
+    /// @dev What checked operations do, each list in their order. A void has touches and a resolution, and no note.
     struct Checked {
-        Note[] notes;
+        bytes32[] nullifiers;
+        Created[] created;
         Touch[] touches;
         Resolution[] resolutions;
     }
@@ -107,7 +106,7 @@ library Operations {
         uint256 end = _readContent(content, 0, requestType, terms, read);
         if (end != content.length) revert IOperationErrors.RequestLength(content.length, end);
         read.checkDistinct();
-        return Ids.requestHash(requestType, keccak256(content), sender);
+        return Ids.requestHash(requestType, content.hash(), sender);
     }
 
     /// @notice The content of a request for an issue, with the checks that `checkRequest` makes of it. Whether notes may be created
@@ -216,7 +215,7 @@ library Operations {
         ContentReader.Terms memory terms = _terms(rules, MAX_REQUEST_NOTES, head.chainId, head.sender);
         terms.deadlines = false; // it counted when the request was queued
         end = _readContent(operations, start, requestType, terms, content);
-        bytes32 contentHash = keccak256(operations[start:end]);
+        bytes32 contentHash = Calldata.hash(operations[start:end]);
         bytes32 hash = Ids.requestHash(requestType, contentHash, head.sender);
         Effects.addResolution(lists, head.chainId, head.number, hash, true);
     }
@@ -256,7 +255,7 @@ library Operations {
         uint256 start = position + 3;
         end = _readContent(operations, start, requestType, terms, content);
         if (end - start != length) revert IOperationErrors.RequestLength(length, end - start);
-        hash = Ids.requestHash(requestType, keccak256(operations[start:end]), terms.sender);
+        hash = Ids.requestHash(requestType, Calldata.hash(operations[start:end]), terms.sender);
     }
 
     /// @dev Why a request is void, and the note that this is about, counted from the first input.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-
 // The tree's words as types of their own, so that none can be taken for another. Outside they are all `bytes32`.
 
 /// @notice The place of a leaf: 256 bits, most significant first.
@@ -27,9 +25,28 @@ using {isAbsent} for ValueHash global;
 using {otherRoot as !=} for Root global;
 
 /// @dev Number of leading bits that two keys share, 256 when they are equal.
-function sharedBits(Key a, Key b) pure returns (uint256) {
+function sharedBits(Key a, Key b) pure returns (uint256 shared) {
     uint256 difference = uint256(Key.unwrap(a) ^ Key.unwrap(b));
-    return difference == 0 ? 256 : 255 - Math.log2(difference);
+    if (difference == 0) return 256;
+    // Cannot overflow: there are at most 255.
+    unchecked {
+        for (; difference >> 224 == 0; difference <<= 32) {
+            shared += 32;
+        }
+        return shared + _leadingZeros(difference >> 224);
+    }
+}
+
+/// @dev Leading zeros of `word`, as one of 32 bits; it is not zero.
+function _leadingZeros(uint256 word) pure returns (uint256 zeros) {
+    // A walk asks this for each key. The table has the position of the highest bit of each word of four bits.
+    assembly ("memory-safe") {
+        let position := shl(4, gt(word, 0xffff))
+        position := or(position, shl(3, gt(shr(position, word), 0xff)))
+        position := or(position, shl(2, gt(shr(position, word), 0xf)))
+        let table := 0x0000010102020202030303030303030300000000000000000000000000000000
+        zeros := sub(31, or(position, byte(shr(position, word), table)))
+    }
 }
 
 /// @dev Whether two keys share their first `bits` bits, 0 to 256.

@@ -133,10 +133,14 @@ contract HubQueueTest is RequestWorld {
         emit IRequestQueue.RequestResolved(HUB_CHAIN, 1, true);
         vm.expectEmit(address(hub));
         emit IRequestQueue.RequestResolved(SPOKE_CHAIN, 1, true);
+        bytes32[] memory nullifiers = new bytes32[](1);
+        nullifiers[0] = nullifierOf(note);
         vm.expectEmit(address(hub));
-        emit IRootHub.ResourceCreated(keccak256(abi.encode(own.created[0])), SPOKE_CHAIN, vm.addr(BOB));
+        emit IRootHub.NullifiersMarked(2, nullifiers);
         vm.expectEmit(address(hub));
-        emit IRootHub.NullifierMarked(nullifierOf(note));
+        emit IRootHub.ResourceCreated(keccak256(abi.encode(own.created[0])), vm.addr(BOB));
+        vm.expectEmit(address(hub));
+        emit IRootHub.ResourceCreated(keccak256(abi.encode(remote.created[0])), vm.addr(BOB));
         land(batch);
         assertQueue(2, 2);
         assertTrue(hub.isNullifierSpent(nullifierOf(note)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Vm} from "forge-std/Vm.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {
     Batch,
@@ -66,13 +67,24 @@ contract RootHubTest is World {
         vm.expectEmit(address(hub));
         emit IRootHub.BatchApplied(1, rootOf[1], chainOf[1], batch.operations);
         vm.expectEmit(address(hub));
-        emit IRootHub.ResourceCreated(id, SPOKE_CHAIN, vm.addr(ALICE));
+        emit IRootHub.ResourceCreated(id, vm.addr(ALICE));
         land(batch);
         assertEq(hub.index(), 1);
         assertEq(hub.stateRoot(), rootOf[1]);
         assertEq(hub.rootAt(1), rootOf[1]);
         assertEq(hub.batchChain(1), chainOf[1]);
         assertTrue(hub.isKnownRoot(rootOf[1]) && hub.isKnownRoot(rootOf[0]));
+    }
+
+    function test_applyBatch_nothingSpent_marksNothing() public {
+        Batch memory batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
+        vm.recordLogs();
+        land(batch);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 3);
+        assertEq(logs[0].topics[0], IRootVerifier.RootUpdated.selector);
+        assertEq(logs[1].topics[0], IRootHub.BatchApplied.selector);
+        assertEq(logs[2].topics[0], IRootHub.ResourceCreated.selector);
     }
 
     function test_applyBatch_transfer_spendsOnce() public {
@@ -83,8 +95,10 @@ contract RootHubTest is World {
         assertFalse(hub.isNullifierSpent(nullifierOf(note)));
         assertFalse(hub.isNullifierSpent(nullifierOf(note), proveOne(nullifierKey(nullifierOf(note)))));
         Batch memory batch = commitBatch(spend);
+        bytes32[] memory nullifiers = new bytes32[](1);
+        nullifiers[0] = nullifierOf(note);
         vm.expectEmit(address(hub));
-        emit IRootHub.NullifierMarked(nullifierOf(note));
+        emit IRootHub.NullifiersMarked(2, nullifiers);
         land(batch);
         assertTrue(hub.isNullifierSpent(nullifierOf(note)));
         assertTrue(hub.isNullifierSpent(nullifierOf(note), proveOne(nullifierKey(nullifierOf(note)))));

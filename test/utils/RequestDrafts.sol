@@ -201,9 +201,18 @@ abstract contract RequestDrafts is Test {
         return keccak256(abi.encodePacked(note.domainId, key));
     }
 
+    function _nullifierOf(Resource memory note) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked("hypha:nullifier", _idOf(note)));
+    }
+
     function _nullifierKeyOf(Resource memory note) internal pure returns (bytes32) {
-        bytes32 nullifier = keccak256(abi.encodePacked("hypha:nullifier", _idOf(note)));
-        return keccak256(abi.encodePacked("nullifier:", nullifier));
+        return keccak256(abi.encodePacked("nullifier:", _nullifierOf(note)));
+    }
+
+    function _assertOnlyCreated(Operations.Checked memory checked, Resource memory note) internal pure {
+        assertEq(checked.created.length, 1);
+        assertEq(checked.created[0].id, _idOf(note));
+        assertEq(checked.created[0].owner, note.owner);
     }
 
     function _assertTouch(Touch memory touch, bytes32 key, bytes32 oldValue, bytes32 newValue) internal pure {

@@ -39,9 +39,16 @@ impl Ledger {
             let topic = topics[0];
             let event = || (topics.iter().copied(), data.as_ref());
             if topic == IRootHub::ResourceCreated::SIGNATURE_HASH {
-                ledger.created.push(topics[1]);
-            } else if topic == IRootHub::NullifierMarked::SIGNATURE_HASH {
-                ledger.marked.push(topics[1]);
+                let (topics, data) = event();
+                let note = IRootHub::ResourceCreated::decode_raw_log(topics, data).expect("it is this event");
+                let there = &ledger.unspent[&note.resourceId]; // the batch itself is announced first
+                assert_eq!(there.owner, note.owner, "a note is announced to another owner");
+                ledger.created.push(note.resourceId);
+            } else if topic == IRootHub::NullifiersMarked::SIGNATURE_HASH {
+                let (topics, data) = event();
+                let spent =
+                    IRootHub::NullifiersMarked::decode_raw_log(topics, data).expect("it is this event");
+                ledger.marked.extend(spent.nullifiers);
             } else if topic == IRootHub::BatchApplied::SIGNATURE_HASH {
                 let (topics, data) = event();
                 let batch = IRootHub::BatchApplied::decode_raw_log(topics, data).expect("it is this event");

@@ -12,4 +12,11 @@ contract CalldataTest is Test {
         bytes memory data = abi.encode(words);
         assertEq(_harness.word(data, position), _harness.plainWord(data, position));
     }
+
+    function testFuzz_hash_sameAsThePlainForm(bytes memory data, bytes memory before) public view {
+        (bytes32 hash, bytes memory kept, bytes memory next) = _harness.hash(data, before);
+        assertEq(hash, keccak256(data));
+        assertEq(kept, before, "memory before");
+        assertEq(next, new bytes(data.length), "memory after");
+    }
 }

@@ -44,6 +44,11 @@ contract MemoryTest is Test {
     }
 
     /// @dev Lists of structs as the compiler builds them.
+    struct Two {
+        uint256 first;
+        uint256 second;
+    }
+
     struct Three {
         uint256 first;
         uint256 second;
@@ -55,6 +60,29 @@ contract MemoryTest is Test {
         uint256 second;
         uint256 third;
         uint256 fourth;
+    }
+
+    function testFuzz_shortLists_sameAsArrays(uint256[2][] memory items) public pure {
+        (uint256 ones, uint256 twos) = (Memory.makeList(items.length), Memory.makeList(items.length));
+        bytes memory next = new bytes(32);
+        uint256[] memory plainOnes = new uint256[](items.length);
+        Two[] memory plainTwos = new Two[](items.length);
+        for (uint256 i = 0; i < items.length; ++i) {
+            uint256[2] memory item = items[i];
+            plainOnes[i] = item[0];
+            plainTwos[i] = Two(item[0], item[1]);
+            Memory.push(ones, item[0]);
+            Memory.pushTwo(twos, item[0], item[1]);
+        }
+        uint256[] memory builtOnes;
+        Two[] memory builtTwos;
+        assembly ("memory-safe") {
+            builtOnes := ones
+            builtTwos := twos
+        }
+        assertEq(builtOnes, plainOnes);
+        assertEq(abi.encode(builtTwos), abi.encode(plainTwos));
+        assertEq(next, abi.encodePacked(bytes32(0)), "memory after the room");
     }
 
     function testFuzz_lists_sameAsArraysOfStructs(uint256[4][] memory items) public pure {

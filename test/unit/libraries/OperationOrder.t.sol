@@ -18,7 +18,8 @@ contract OperationOrderTest is RequestDrafts {
         assertFalse(checked.resolutions[0].executed);
         assertTrue(checked.resolutions[1].executed);
         assertEq(checked.touches.length, 2 + 1 + 3 + 1 + 1 + 3 + 1);
-        assertEq(checked.notes.length, 1 + 2 + 1 + 1 + 2 + 1);
+        assertEq(checked.nullifiers.length, 1 + 1);
+        assertEq(checked.created.length, 1 + 1 + 1 + 1 + 1 + 1);
     }
 
     function test_check_voidAfterQueued_reverts() public {
@@ -55,7 +56,7 @@ contract OperationOrderTest is RequestDrafts {
         }
         Operations.Checked memory checked = _checkBoth(bytes.concat(hex"0100", issues));
         assertEq(checked.touches.length, 256);
-        assertEq(checked.notes.length, 256);
+        assertEq(checked.created.length, 256);
         assertEq(checked.resolutions.length, 256);
         _assertRefused(
             bytes.concat(hex"0101", issues, _queued(_issueDraft())),
@@ -78,7 +79,8 @@ contract OperationOrderTest is RequestDrafts {
         for (uint256 i = 0; i < 256; ++i) {
             note.salt = bytes32(1 + i);
             _assertTouch(checked.touches[i], _keyOf(note), 0, _idOf(note));
-            assertEq(checked.notes[i].id, _idOf(note));
+            assertEq(checked.created[i].id, _idOf(note));
+            assertEq(checked.created[i].owner, note.owner);
             assertEq(checked.resolutions[i].number, 2 + i);
             assertEq(
                 checked.resolutions[i].hash, OperationBuilder.requestHash(ISSUE, _head(), _smallestIssue(i))
@@ -97,15 +99,15 @@ contract OperationOrderTest is RequestDrafts {
         }
         Operations.Checked memory checked = _checkBoth(operations);
         assertEq(checked.touches.length, 7 * 33);
-        assertEq(checked.notes.length, 7 * 17);
+        assertEq(checked.nullifiers.length, 7 * 16);
+        assertEq(checked.created.length, 7);
         for (uint256 i = 0; i < 7; ++i) {
             Resource[] memory inputs = _inputsOf(i);
             for (uint256 j = 0; j < 16; ++j) {
                 uint256 first = 33 * i + 2 * j;
                 _assertTouch(checked.touches[first], _keyOf(inputs[j]), _idOf(inputs[j]), 0);
                 _assertTouch(checked.touches[first + 1], _nullifierKeyOf(inputs[j]), 0, ONE);
-                assertEq(checked.notes[17 * i + j].id, _idOf(inputs[j]));
-                assertEq(checked.notes[17 * i + j].owner, vm.addr(ALICE));
+                assertEq(checked.nullifiers[16 * i + j], _nullifierOf(inputs[j]));
             }
         }
     }

@@ -16,12 +16,9 @@ contract QueuedOperationsTest is RequestDrafts {
         _assertTouch(checked.touches[0], _keyOf(input), _idOf(input), 0);
         _assertTouch(checked.touches[1], _nullifierKeyOf(input), 0, ONE);
         _assertTouch(checked.touches[2], _keyOf(output), 0, _idOf(output));
-        assertEq(checked.notes.length, 2);
-        assertEq(abi.encode(checked.notes[0]), abi.encode(Operations.Note(_idOf(input), true, CHAIN, SENDER)));
-        assertEq(
-            abi.encode(checked.notes[1]),
-            abi.encode(Operations.Note(_idOf(output), false, OTHER_CHAIN, vm.addr(BOB)))
-        );
+        assertEq(checked.nullifiers.length, 1);
+        assertEq(checked.nullifiers[0], _nullifierOf(input));
+        _assertOnlyCreated(checked, output);
         _assertResolution(checked, TRANSFER, _content(draft), true);
     }
 
@@ -90,7 +87,8 @@ contract QueuedOperationsTest is RequestDrafts {
         OperationBuilder.TransferDraft memory draft = _wide(4, 4);
         Operations.Checked memory checked = _checkBoth(_only(_queued(draft)));
         assertEq(checked.touches.length, 12);
-        assertEq(checked.notes.length, 8);
+        assertEq(checked.nullifiers.length, 4);
+        assertEq(checked.created.length, 4);
     }
 
     function test_queuedTransfer_fiveInputs_reverts() public {
@@ -107,7 +105,9 @@ contract QueuedOperationsTest is RequestDrafts {
 
     function test_transfer_notQueued_mayHaveMoreNotesThanARequest() public view {
         bytes memory content = _content(_signedBy(_wide(16, 16), 0x5E));
-        assertEq(_checkBoth(_only(bytes.concat(hex"01", content))).notes.length, 32);
+        Operations.Checked memory checked = _checkBoth(_only(bytes.concat(hex"01", content)));
+        assertEq(checked.nullifiers.length, 16);
+        assertEq(checked.created.length, 16);
     }
 
     function test_queuedTransfer_deadlinePassedSinceItWasQueued_passes() public view {
@@ -133,7 +133,7 @@ contract QueuedOperationsTest is RequestDrafts {
             operations,
             abi.encodeWithSelector(IOperationErrors.UnknownDomain.selector, uint256(STRANGE_CHAIN))
         );
-        assertEq(_spoke.check(operations).notes[1].domainId, STRANGE_CHAIN);
+        _assertOnlyCreated(_spoke.check(operations), _created(draft));
     }
 
     function test_queuedIssue_kindIsTheSendersOnItsChain() public view {
@@ -142,11 +142,8 @@ contract QueuedOperationsTest is RequestDrafts {
         Operations.Checked memory checked = _checkBoth(_only(_queued(draft)));
         assertEq(checked.touches.length, 1);
         _assertTouch(checked.touches[0], _keyOf(note), 0, _idOf(note));
-        assertEq(checked.notes.length, 1);
-        assertEq(
-            abi.encode(checked.notes[0]),
-            abi.encode(Operations.Note(_idOf(note), false, OTHER_CHAIN, vm.addr(ALICE)))
-        );
+        assertEq(checked.nullifiers.length, 0);
+        _assertOnlyCreated(checked, note);
         _assertResolution(checked, ISSUE, OperationBuilder.issueContent(draft), true);
     }
 
@@ -158,7 +155,9 @@ contract QueuedOperationsTest is RequestDrafts {
             operations,
             abi.encodeWithSelector(IOperationErrors.UnknownDomain.selector, uint256(STRANGE_CHAIN))
         );
-        assertEq(_spoke.check(operations).notes[0].domainId, STRANGE_CHAIN);
+        Resource memory note = _issued();
+        note.domainId = STRANGE_CHAIN;
+        _assertOnlyCreated(_spoke.check(operations), note);
     }
 
     function test_queuedIssue_zeros_revert() public {

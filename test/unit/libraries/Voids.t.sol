@@ -19,7 +19,7 @@ contract VoidsTest is RequestDrafts {
         assertEq(checked.touches.length, 2);
         _assertTouch(checked.touches[0], _voidKey(), 0, ONE);
         _assertTouch(checked.touches[1], _keyOf(second), 0, 0);
-        assertEq(checked.notes.length, 0);
+        assertEq(checked.nullifiers.length + checked.created.length, 0);
         _assertResolution(checked, TRANSFER, _content(draft), false);
     }
 
@@ -29,7 +29,7 @@ contract VoidsTest is RequestDrafts {
         assertEq(checked.touches.length, 2);
         _assertTouch(checked.touches[0], _voidKey(), 0, ONE);
         _assertTouch(checked.touches[1], _nullifierKeyOf(draft.inputs[0]), ONE, 0);
-        assertEq(checked.notes.length, 0);
+        assertEq(checked.nullifiers.length + checked.created.length, 0);
         _assertResolution(checked, TRANSFER, _content(draft), false);
     }
 
