@@ -91,16 +91,6 @@ impl Files {
     }
 }
 
-/// Writes a JSON file, whole or not at all, because others wait for it to appear.
-pub(super) fn write_json(path: &Path, content: &impl Serialize) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display()));
-    let text = serde_json::to_string_pretty(content).map_err(|error| CliError::Failed(error.into()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    std::fs::write(&beside, text + "\n").map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
-}
-
 /// Configuration of any of the three services.
 #[derive(Debug, Serialize)]
 pub(super) struct ServiceFile {
