@@ -23,7 +23,14 @@ const SERVICE_PORTS: std::ops::Range<u16> = 20_000..32_000;
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Files {
+    /// Closing the file would not do: a child that was just forked has it too, until it becomes another program.
+    fn drop(&mut self) {
+        let _gone_with_the_process_at_the_latest = self.lock.unlock();
+    }
 }
 
 impl Files {
@@ -60,7 +67,7 @@ impl Files {
                 std::fs::remove_file(&path).map_err(failed)?;
             }
         }
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, lock })
     }
 
     /// A file in the folder.
