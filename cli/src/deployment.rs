@@ -61,15 +61,6 @@ impl Deployment {
         Self::read(path)
     }
 
-    /// Writes the file, whole or not at all.
-    pub(crate) fn write(&self, path: &Path) -> Result<(), CliError> {
-        let failed = |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display()));
-        let text = serde_json::to_string_pretty(self).map_err(|error| CliError::Failed(error.into()))?;
-        let beside = path.with_extension("part");
-        std::fs::write(&beside, text + "\n").map_err(failed)?;
-        std::fs::rename(&beside, path).map_err(failed)
-    }
-
     /// The hub.
     pub(crate) fn hub(&self) -> &Deployed {
         self.chains.iter().find(|chain| chain.role == Role::Hub).expect("checked when it was read or made")
@@ -95,6 +86,16 @@ impl Deployed {
     }
 }
 
+/// Writes a JSON file, whole or not at all, because others wait for it to appear.
+pub(crate) fn write_json(path: &Path, content: &impl Serialize) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display()));
+    let text = serde_json::to_string_pretty(content).map_err(|error| CliError::Failed(error.into()))?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    std::fs::write(&beside, text + "\n").map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deployment.json");
         let deployment = Deployment { chains: vec![deployed(1, Role::Hub), deployed(2, Role::Spoke)] };
-        deployment.write(&path).unwrap();
+        write_json(&path, &deployment).unwrap();
         let again = Deployment::read(&path).unwrap();
         assert_eq!(again, deployment);
         assert_eq!(again.hub().chain_id, 1);
@@ -127,7 +128,8 @@ mod tests {
     fn two_hubs_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deployment.json");
-        Deployment { chains: vec![deployed(1, Role::Hub), deployed(2, Role::Hub)] }.write(&path).unwrap();
+        write_json(&path, &Deployment { chains: vec![deployed(1, Role::Hub), deployed(2, Role::Hub)] })
+            .unwrap();
         assert!(matches!(Deployment::read(&path), Err(CliError::Usage(text)) if text.contains("2 hubs")));
     }
 }

@@ -21,7 +21,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify};
+use commands::{
+    deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify, verify_deployment,
+};
 use exit::CliError;
 
 /// One tree of notes, its root on many chains, each of which verifies every step.
@@ -39,6 +41,7 @@ enum Command {
     Attestor(service::AttestorArgs),
     Relayer(service::RelayerArgs),
     Deploy(deployer::DeployArgs),
+    VerifyDeployment(verify_deployment::VerifyDeploymentArgs),
     Issue(issue::IssueArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
@@ -64,6 +67,7 @@ impl Command {
             Self::Attestor(args) => args.json(),
             Self::Relayer(args) => args.service.json,
             Self::Deploy(args) => args.common.json,
+            Self::VerifyDeployment(args) => args.common.json,
             Self::Issue(args) => args.common.json,
             Self::Transfer(args) => args.common.json,
             Self::Status(args) => args.common.json,
@@ -81,6 +85,7 @@ impl Command {
             Self::Attestor(args) => service::attestor(args).await,
             Self::Relayer(args) => service::relayer(args).await,
             Self::Deploy(args) => deployer::run(args).await,
+            Self::VerifyDeployment(args) => verify_deployment::run(args).await,
             Self::Issue(args) => issue::run(args).await,
             Self::Transfer(args) => transfer::run(args).await,
             Self::Status(args) => status::run(args).await,

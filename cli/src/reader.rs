@@ -135,6 +135,9 @@ pub(crate) fn reason(data: &[u8]) -> String {
         .or_else(|_| names::IPausable::IPausableErrors::abi_decode(data).map(|error| format!("{error:?}")))
         .or_else(|_| {
             names::IAttestedFacts::IAttestedFactsErrors::abi_decode(data).map(|error| format!("{error:?}"))
+        })
+        .or_else(|_| {
+            names::IExitTimelock::IExitTimelockErrors::abi_decode(data).map(|error| format!("{error:?}"))
         });
     known.unwrap_or_else(|_| format!("0x{}", alloy::hex::encode(data)))
 }

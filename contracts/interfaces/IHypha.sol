@@ -577,3 +577,16 @@ interface IAttestedFacts {
         uint64 previousExpiresAt
     ) external;
 }
+
+/// @title The owner of all contracts: a timelock that is slower than the slowest way out
+interface IExitTimelock {
+    /// @notice A delay in which not everybody could leave.
+    error DelayTooShort(uint256 minimum, uint256 actual);
+    /// @notice Built with nobody who may schedule: nothing could ever be governed.
+    error NoProposer();
+    /// @notice Built with nobody who may execute: nothing could ever be governed.
+    error NoExecutor();
+
+    /// @notice The delay is never shorter: the longest pause, both windows of the hub and an exit together, seconds.
+    function leastDelay() external view returns (uint256);
+}

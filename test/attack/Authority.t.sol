@@ -3,10 +3,12 @@ pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {ExitTimelock} from "../../contracts/ExitTimelock.sol";
 import {AttestedFacts} from "../../contracts/facts/AttestedFacts.sol";
 import {
     Batch,
     IAttestedFacts,
+    IExitTimelock,
     IOperationErrors,
     IPausable,
     IProofErrors,
@@ -21,7 +23,8 @@ import {AttackWorld} from "./AttackWorld.sol";
 /// @title Attacks with keys, signatures and powers (rows B1 to B6, B11, B17 and B19 of docs/attacks.md)
 contract AuthorityAttacksTest is AttackWorld {
     uint256 private constant ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
-    uint256 private constant TIMELOCK_DELAY = 14 days;
+    /// @dev The longest pause, both windows and a week for the exit itself.
+    uint256 private constant TIMELOCK_DELAY = 7 days + WINDOW + INCLUSION_WINDOW + 7 days;
 
     // ---- B1, B2: who may govern
 
@@ -41,10 +44,10 @@ contract AuthorityAttacksTest is AttackWorld {
             for (uint256 j = 0; j < calls.length; ++j) {
                 refuse(thieves[i], address(spoke), calls[j], reason);
             }
-            address[] memory own = new address[](1);
-            own[0] = thieves[i];
-            bytes memory install = abi.encodeCall(facts.setAttestors, (own, 1, FAR, 0));
-            refuse(thieves[i], address(facts), install, reason);
+            calls = factsPowers(thieves[i]);
+            for (uint256 j = 0; j < calls.length; ++j) {
+                refuse(thieves[i], address(facts), calls[j], reason);
+            }
         }
     }
 
@@ -217,24 +220,33 @@ contract AuthorityAttacksTest is AttackWorld {
 
     // ---- B19: time to leave
 
-    /// @dev Behind the timelock nothing of governance happens before its delay, which is longer than a pause and both windows.
+    /// @dev Behind the timelock no power of governance is used before its delay, which no change of the delay gets around.
     function test_B19_governance_waitsForTheDelay() public {
-        TimelockController timelock = handOver();
-        assertGt(TIMELOCK_DELAY, uint256(PAUSE) + WINDOW + INCLUSION_WINDOW);
+        ExitTimelock timelock = handOver();
         bytes[] memory calls = hubPowers(makeAddr("next"));
         for (uint256 i = 0; i < calls.length; ++i) {
             refuse(GOVERNANCE, address(hub), calls[i], Ownable.OwnableUnauthorizedAccount.selector);
+            waitsForTheDelay(timelock, address(hub), calls[i]);
         }
-        bytes memory change = abi.encodeCall(hub.setFactVerifier, (makeAddr("next")));
-        vm.startPrank(GOVERNANCE);
-        timelock.schedule(address(hub), 0, change, 0, 0, TIMELOCK_DELAY);
-        vm.warp(block.timestamp + TIMELOCK_DELAY - 1);
-        vm.expectPartialRevert(TimelockController.TimelockUnexpectedOperationState.selector);
-        timelock.execute(address(hub), 0, change, 0, 0);
-        assertEq(hub.factVerifier(), address(facts));
-        vm.warp(block.timestamp + 1);
-        timelock.execute(address(hub), 0, change, 0, 0);
+        waitsForTheDelay(timelock, address(timelock), abi.encodeCall(timelock.updateDelay, (TIMELOCK_DELAY)));
         assertEq(hub.factVerifier(), makeAddr("next"));
+    }
+
+    /// @dev A delay in which not everybody could leave is refused, at birth and later.
+    function test_B19_delayThatLetsNobodyLeave_refused() public {
+        ExitTimelock timelock = handOver();
+        bytes memory shorten = abi.encodeCall(timelock.updateDelay, (TIMELOCK_DELAY - 1));
+        vm.prank(GOVERNANCE);
+        timelock.schedule(address(timelock), 0, shorten, 0, 0, TIMELOCK_DELAY);
+        vm.warp(block.timestamp + TIMELOCK_DELAY);
+        bytes memory call = abi.encodeCall(timelock.execute, (address(timelock), 0, shorten, 0, 0));
+        refuse(GOVERNANCE, address(timelock), call, IExitTimelock.DelayTooShort.selector);
+        address[] memory only_ = new address[](1);
+        only_[0] = GOVERNANCE;
+        vm.expectRevert(
+            abi.encodeWithSelector(IExitTimelock.DelayTooShort.selector, TIMELOCK_DELAY, TIMELOCK_DELAY - 1)
+        );
+        new ExitTimelock(WINDOW, INCLUSION_WINDOW, TIMELOCK_DELAY - 1, only_, only_);
     }
 
     /// @dev The way out while a pause lasts: requests are taken, and proofs of what is known hold.
@@ -265,36 +277,57 @@ contract AuthorityAttacksTest is AttackWorld {
         refuse(address(this), address(spoke), call, reason);
     }
 
-    function handOver() private returns (TimelockController timelock) {
+    function handOver() private returns (ExitTimelock timelock) {
         address[] memory only_ = new address[](1);
         only_[0] = GOVERNANCE;
-        timelock = new TimelockController(TIMELOCK_DELAY, only_, only_, address(0));
-        bytes memory accept = abi.encodeCall(hub.acceptOwnership, ());
-        vm.startPrank(GOVERNANCE);
+        timelock = new ExitTimelock(WINDOW, INCLUSION_WINDOW, TIMELOCK_DELAY, only_, only_);
+        vm.prank(GOVERNANCE);
         hub.transferOwnership(address(timelock));
-        timelock.schedule(address(hub), 0, accept, 0, 0, TIMELOCK_DELAY);
-        vm.warp(block.timestamp + TIMELOCK_DELAY);
-        timelock.execute(address(hub), 0, accept, 0, 0);
+        vm.prank(address(timelock));
+        hub.acceptOwnership();
+    }
+
+    function waitsForTheDelay(ExitTimelock timelock, address target, bytes memory change) private {
+        vm.startPrank(GOVERNANCE);
+        vm.expectPartialRevert(TimelockController.TimelockInsufficientDelay.selector);
+        timelock.schedule(target, 0, change, 0, 0, TIMELOCK_DELAY - 1);
+        timelock.schedule(target, 0, change, 0, 0, TIMELOCK_DELAY);
+        vm.warp(block.timestamp + TIMELOCK_DELAY - 1);
+        vm.expectPartialRevert(TimelockController.TimelockUnexpectedOperationState.selector);
+        timelock.execute(target, 0, change, 0, 0);
+        vm.warp(block.timestamp + 1);
+        timelock.execute(target, 0, change, 0, 0);
         vm.stopPrank();
     }
 
     function hubPowers(address thief) private view returns (bytes[] memory calls) {
-        calls = new bytes[](6);
+        calls = new bytes[](7);
         calls[0] = abi.encodeCall(hub.registerSpoke, (9009, thief));
         calls[1] = abi.encodeCall(hub.setSequencer, (thief, true));
         calls[2] = abi.encodeCall(hub.setFactVerifier, (thief));
         calls[3] = abi.encodeCall(hub.setRequestFee, (0));
         calls[4] = abi.encodeCall(hub.armPause, (thief));
         calls[5] = abi.encodeCall(hub.transferOwnership, (thief));
+        calls[6] = abi.encodeCall(hub.renounceOwnership, ());
     }
 
     function spokePowers(address thief) private view returns (bytes[] memory calls) {
-        calls = new bytes[](6);
+        calls = new bytes[](7);
         calls[0] = abi.encodeCall(spoke.freeze, (1));
         calls[1] = abi.encodeCall(spoke.thaw, (1, "root", "chain", ""));
         calls[2] = abi.encodeCall(spoke.setFactVerifier, (thief));
         calls[3] = abi.encodeCall(spoke.setRequestFee, (0));
         calls[4] = abi.encodeCall(spoke.armPause, (thief));
         calls[5] = abi.encodeCall(spoke.transferOwnership, (thief));
+        calls[6] = abi.encodeCall(spoke.renounceOwnership, ());
+    }
+
+    function factsPowers(address thief) private view returns (bytes[] memory calls) {
+        address[] memory own = new address[](1);
+        own[0] = thief;
+        calls = new bytes[](3);
+        calls[0] = abi.encodeCall(facts.setAttestors, (own, 1, FAR, 0));
+        calls[1] = abi.encodeCall(facts.transferOwnership, (thief));
+        calls[2] = abi.encodeCall(facts.renounceOwnership, ());
     }
 }

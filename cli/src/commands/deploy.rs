@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::deploy::{self, Task, plan::Plan};
-use crate::deployment::Deployment;
+use crate::deployment::write_json;
 use crate::exit::CliError;
 use crate::keys::KeySource;
 use crate::output::{Table, print, progress};
@@ -14,10 +14,13 @@ use crate::settings::{Common, Settings, read_toml};
 /// Deploy the contracts of a plan
 ///
 /// Running it again is harmless: contracts that stand already are kept. The deployer signs with HYPHA_KEY or --keystore
-/// and pays on every chain.
+/// and pays on every chain; all it may do later is to tell the hub of its first spokes, once. The timelock of the plan's
+/// governance owns everything from the first.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:
-  HYPHA_KEY=… hypha deploy --plan plan.toml --out deployment.json
+#[command(after_help = "Examples:
+  HYPHA_KEY=… hypha deploy --plan deployments/plan.toml --dry-run
+  HYPHA_KEY=… hypha deploy --plan deployments/plan.toml
+  hypha verify-deployment --plan deployments/plan.toml
 
 A plan:
   sequencers = [\"0x…\"]
@@ -25,12 +28,16 @@ A plan:
   attestors = [\"0x…\", \"0x…\", \"0x…\"]
   threshold = 2
   attestors_expire_at = 2000000000
-  # owner = \"0x…\"        governance, when it is not the deployer
   # pauser = \"0x…\"       may stop new roots once, for pause_seconds = 259200
   # inclusion_window_s = 86400
   # request_fee_wei = 1000000000000000
   # max_request_fee_wei = 10000000000000000
   # salt = \"second\"      other addresses for a second deployment
+  # owner = \"0x…\"        for tests, instead of [governance]: an owner whose changes wait for nothing
+  [governance]
+  proposers = [\"0x…\"]   who may schedule, and cancel
+  delay_s = 1382400       at least 7 days for a pause, both windows, and 7 days for an exit
+  # executors = [\"0x…\"]  who may execute what has waited; anybody when none is named
   [hub]
   chain_id = 31337
   name = \"hub\"
@@ -45,9 +52,15 @@ pub(crate) struct DeployArgs {
     /// Deployment plan (TOML)
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
-    /// Where the outcome is written; an earlier outcome there is taken into account
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Where the contracts are written down for the services and the other commands
     #[arg(long, value_name = "FILE", default_value = "deployment.json")]
     out: PathBuf,
+    /// Folder of the records, one of each chain, CHAIN.json; earlier ones there are taken into account
+    #[arg(long, value_name = "FOLDER", default_value = "deployments", env = "HYPHA_DEPLOYMENTS")]
+    deployments: PathBuf,
     /// Forge's output folder
     #[arg(long, value_name = "FOLDER", default_value = "out", env = "HYPHA_ARTIFACTS")]
     artifacts: PathBuf,
@@ -65,12 +78,15 @@ pub(crate) async fn run(args: &DeployArgs) -> Result<(), CliError> {
         plan: &plan,
         artifacts: &args.artifacts,
         signer: args.key.signer(&settings)?,
-        earlier: if args.out.exists() { Some(Deployment::read(&args.out)?) } else { None },
+        records: &args.deployments,
         patience: settings.timeout,
         progress: &|line| progress(line),
     };
+    if args.dry_run {
+        return deploy::rehearse(&task).await;
+    }
     let deployment = deploy::deploy(&task).await?;
-    deployment.write(&args.out)?;
+    write_json(&args.out, &deployment)?;
     if settings.json {
         print(serde_json::to_string(&deployment).map_err(|error| CliError::Failed(error.into()))?);
         return Ok(());

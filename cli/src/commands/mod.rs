@@ -10,3 +10,4 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod transfer;
 pub(crate) mod verify;
+pub(crate) mod verify_deployment;

@@ -1,98 +1,80 @@
 //! Deploys the contracts of a plan. Running it again is harmless: every contract's address follows from its code and its
-//! arguments (CREATE2), and one that stands there already is kept.
+//! arguments (CREATE2), and one that stands there already is kept. `scripts/deploy/Deploy.s.sol` does the same for one chain.
 
 pub(crate) mod artifact;
+pub(crate) mod blueprint;
 pub(crate) mod plan;
+pub(crate) mod record;
 mod sender;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, U256, address, keccak256};
+use alloy::primitives::{Address, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use futures::future::try_join_all;
-use hypha_chain::{BlockTag, Chain, Role};
-use hypha_protocol::batch::genesis_batch_chain;
-use hypha_protocol::contracts::{Governance, HubConfig, IRootHub, SpokeConfig};
-use hypha_protocol::tree::EMPTY;
+use hypha_chain::{BlockTag, Call, Chain};
+use hypha_protocol::contracts::IRootHub;
 
-use crate::deployment::{Deployed, Deployment};
+use crate::deployment::Deployment;
 use crate::exit::CliError;
 use crate::reader::{Reader, connect, failure};
-use artifact::{Artifact, attestedFactsCall};
+use blueprint::{Blueprint, Code, FACTORY, Part, Site};
 use plan::{Plan, PlannedChain};
+use record::{Record, Recorded};
 use sender::Sender;
-
-/// The deterministic deployment proxy: creates what it is sent with CREATE2. It has this address on every chain where its
-/// presigned transaction was sent, anvil has it from its first block.
-const FACTORY: Address = address!("0x4e59b44847b379578588920ca78fbf26c0b4956c");
 
 /// What is to be deployed, with what.
 pub(crate) struct Task<'a> {
-    /// The plan, validated.
+    /// The plan.
     pub(crate) plan: &'a Plan,
     /// Forge's output folder.
     pub(crate) artifacts: &'a Path,
-    /// Who pays, and who tells the hub of its first spokes. It has no other power, unless the plan names no owner.
+    /// Who pays, and who tells the hub of its first spokes. It has no other power.
     pub(crate) signer: PrivateKeySigner,
-    /// What an earlier run wrote: where a contract is kept, its block is known from there.
-    pub(crate) earlier: Option<Deployment>,
+    /// The records: where a contract is kept, its block is known from there.
+    pub(crate) records: &'a Path,
     /// How long one transaction may take to be mined.
     pub(crate) patience: Duration,
     /// Told of each step.
     pub(crate) progress: &'a (dyn Fn(String) + Sync),
 }
 
-struct Code {
-    facts: Artifact,
-    hub: Artifact,
-    spoke: Artifact,
-}
-
-/// A contract and the height at which it came; none when it stood there already.
-#[derive(Clone, Copy)]
-struct Built {
-    address: Address,
-    block: Option<u64>,
-}
-
-/// Deploys everything, owned by the plan's owner from the first, and tells hub and spokes of each other.
+/// Deploys everything, owned by the plan's owner from the first, writes the records, and tells the hub of its spokes.
 pub(crate) async fn deploy(task: &Task<'_>) -> Result<Deployment, CliError> {
-    task.plan.validate()?;
-    let code = Code {
-        facts: Artifact::read(task.artifacts, "AttestedFacts")?,
-        hub: Artifact::read(task.artifacts, "RootHub")?,
-        spoke: Artifact::read(task.artifacts, "RootSpoke")?,
-    };
-    let senders = try_join_all(task.plan.chains().map(|chain| sender(task, chain))).await?;
-    let facts =
-        try_join_all(senders.iter().map(|sender| task.create(sender, "AttestedFacts", task.facts(&code))))
-            .await?;
-    let hub = task.create(&senders[0], "RootHub", task.hub(&code, facts[0].address)).await?;
-    let spokes = try_join_all(task.plan.spokes.iter().enumerate().map(|(position, planned)| {
-        let creation = task.spoke(&code, planned, hub.address, facts[position + 1].address);
-        task.create(&senders[position + 1], "RootSpoke", creation)
-    }))
-    .await?;
-    let verifiers: Vec<Built> = std::iter::once(hub).chain(spokes).collect();
-    task.register(&senders[0], &verifiers).await?;
-    Ok(task.outcome(&facts, &verifiers))
+    let code = Code::read(task.artifacts)?;
+    let blueprint = Blueprint::new(task.plan, &code, task.deployer())?;
+    let senders = try_join_all(task.plan.chains().map(|planned| task.sender(planned))).await?;
+    let sites = blueprint.sites().zip(&senders).map(|(site, sender)| task.deploy_site(site, sender));
+    let records = try_join_all(sites).await?;
+    task.register(&senders[0], &blueprint).await?;
+    let chains = blueprint.sites().zip(&records).map(|(site, record)| record.deployed(site));
+    Ok(Deployment { chains: chains.collect() })
 }
 
-async fn sender(task: &Task<'_>, planned: &PlannedChain) -> Result<Sender, CliError> {
-    let chain = connect(planned.rpc.expose(), planned.chain_id).await?;
-    let factory =
-        chain.code(FACTORY, BlockTag::Latest).await.map_err(|error| failure(planned.chain_id, error))?;
-    if factory.is_empty() {
-        let why = format!(
-            "chain {} lacks the deterministic deployment proxy {FACTORY}: send its presigned transaction",
-            planned.chain_id
-        );
-        return Err(CliError::Failed(anyhow::anyhow!(why)));
+/// Says what [`deploy`] would do, as far as the chains can tell beforehand, and changes nothing.
+pub(crate) async fn rehearse(task: &Task<'_>) -> Result<(), CliError> {
+    let code = Code::read(task.artifacts)?;
+    let blueprint = Blueprint::new(task.plan, &code, task.deployer())?;
+    for site in blueprint.sites() {
+        let chain = connect_with_factory(site.planned).await?;
+        for part in site.parts() {
+            task.rehearse_part(&chain, part).await?;
+        }
     }
-    Sender::new(chain, task.signer.clone(), task.patience)
+    let hub = connect(task.plan.hub.rpc.expose(), task.plan.hub.chain_id).await?;
+    let unknown = if stands(&hub, blueprint.hub.verifier.address).await? {
+        task.unknown_spokes(&blueprint).await?
+    } else {
+        blueprint.spokes.iter().map(named).collect()
+    };
+    if !unknown.is_empty() {
+        (task.progress)(format!("chain {}: the hub would be told of chains {}", hub.id(), ids(&unknown)));
+    }
+    Ok(())
 }
 
 impl Task<'_> {
@@ -100,81 +82,48 @@ impl Task<'_> {
         self.signer.address()
     }
 
-    fn owner(&self) -> Address {
-        self.plan.owner.unwrap_or_else(|| self.deployer())
+    async fn sender(&self, planned: &PlannedChain) -> Result<Sender, CliError> {
+        Sender::new(connect_with_factory(planned).await?, self.signer.clone(), self.patience)
     }
 
-    fn governance(&self) -> Governance {
-        Governance {
-            owner: self.owner(),
-            pauser: self.plan.pauser.unwrap_or(Address::ZERO),
-            pauseSeconds: self.plan.pause_seconds,
-            requestFee: self.plan.request_fee_wei.into(),
-            maxRequestFee: self.plan.max_request_fee_wei.into(),
+    /// Creates the contracts of a chain, one after another, and writes down what then stands there.
+    async fn deploy_site(&self, site: &Site<'_>, sender: &Sender) -> Result<Record, CliError> {
+        let earlier = Record::find(self.records, site.planned.chain_id)?;
+        let mut contracts = BTreeMap::new();
+        for part in site.parts() {
+            let recorded = earlier.as_ref().and_then(|record| record.of(part));
+            let recorded = recorded.filter(|recorded| recorded.address == part.address);
+            let block = self.create(sender, part).await?.or(recorded.map(|recorded| recorded.block));
+            let code = code_at(sender.chain(), part.address).await?;
+            let recorded = Recorded {
+                address: part.address,
+                arguments: part.arguments.clone(),
+                block: block.unwrap_or(0),
+                code_hash: keccak256(&code),
+            };
+            contracts.insert(part.artifact.name().to_owned(), recorded);
         }
+        let record = Record {
+            chain_id: site.planned.chain_id,
+            name: site.planned.name.clone(),
+            role: site.role,
+            attested: site.planned.attested,
+            deployer: self.deployer(),
+            salt: self.plan.salt.clone(),
+            contracts,
+        };
+        record.write(self.records)?;
+        Ok(record)
     }
 
-    fn facts(&self, code: &Code) -> Result<Bytes, CliError> {
-        let mut attestors = self.plan.attestors.clone();
-        attestors.sort();
-        code.facts.attested_facts(&attestedFactsCall {
-            governance: self.owner(),
-            attestors,
-            threshold: self.plan.threshold,
-            expiresAt: self.plan.attestors_expire_at,
-        })
-    }
-
-    fn hub(&self, code: &Code, fact_verifier: Address) -> Result<Bytes, CliError> {
-        code.hub.root_hub(&HubConfig {
-            governance: self.governance(),
-            registrar: self.deployer(),
-            factVerifier: fact_verifier,
-            sequencers: self.plan.sequencers.clone(),
-            livenessWindow: self.plan.liveness_window_s,
-            inclusionWindow: self.plan.inclusion_window_s,
-            nullifierCache: self.plan.hub.nullifier_cache,
-        })
-    }
-
-    fn spoke(
-        &self,
-        code: &Code,
-        planned: &PlannedChain,
-        hub: Address,
-        fact_verifier: Address,
-    ) -> Result<Bytes, CliError> {
-        let hub_chain_id = self.plan.hub.chain_id;
-        code.spoke.root_spoke(&SpokeConfig {
-            hubChainId: U256::from(hub_chain_id),
-            hub,
-            governance: self.governance(),
-            factVerifier: fact_verifier,
-            attested: planned.attested,
-            nullifierCache: planned.nullifier_cache,
-            index: 0,
-            root: B256::new(EMPTY),
-            batchChain: genesis_batch_chain(hub_chain_id, hub),
-        })
-    }
-
-    /// Creates a contract where none stands yet.
-    async fn create(
-        &self,
-        sender: &Sender,
-        name: &str,
-        creation: Result<Bytes, CliError>,
-    ) -> Result<Built, CliError> {
-        let creation = creation?;
-        let salt = artifact::salt(&self.plan.salt);
-        let address = FACTORY.create2(salt, keccak256(&creation));
-        let chain = sender.chain();
+    /// Creates a contract, and gives the height at which it came; none where it stands already.
+    async fn create(&self, sender: &Sender, part: &Part<'_>) -> Result<Option<u64>, CliError> {
+        let (chain, name, address) = (sender.chain(), part.artifact.name(), part.address);
         if stands(chain, address).await? {
             (self.progress)(format!("chain {}: {name} stands at {address}, kept", chain.id()));
-            return Ok(Built { address, block: None });
+            return Ok(None);
         }
-        let data = [salt.as_slice(), &creation].concat().into();
-        let receipt = sender.send(&format!("create {name}"), FACTORY, data).await?;
+        let receipt = sender.send(&format!("create {name}"), FACTORY, part.to_factory(self.plan)).await?;
         if !stands(chain, address).await? {
             return Err(CliError::Failed(anyhow::anyhow!(
                 "chain {}: {name} did not come to stand",
@@ -183,69 +132,96 @@ impl Task<'_> {
         }
         let (block, gas) = (receipt.block_number, receipt.gas_used);
         (self.progress)(format!("chain {}: {name} at {address} (block {block}, {gas} gas)", chain.id()));
-        Ok(Built { address, block: Some(block) })
+        Ok(Some(block))
     }
 
-    /// Tells the hub of the spokes that it does not know yet: the first ones as the registrar, later ones as its owner.
-    async fn register(&self, hub: &Sender, verifiers: &[Built]) -> Result<(), CliError> {
-        let contract = verifiers[0].address;
-        let unknown = self.unknown(verifiers).await?;
-        if unknown.is_empty() {
+    async fn rehearse_part(&self, chain: &Arc<dyn Chain>, part: &Part<'_>) -> Result<(), CliError> {
+        let (name, address) = (part.artifact.name(), part.address);
+        if stands(chain, address).await? {
+            (self.progress)(format!("chain {}: {name} stands at {address}, would be kept", chain.id()));
             return Ok(());
         }
-        let ids: Vec<_> = unknown.iter().map(|(chain_id, _)| chain_id.to_string()).collect();
-        let ids = ids.join(", ");
-        let calls: Vec<Vec<u8>> = if unknown.len() == self.plan.spokes.len() {
-            let (chains, spokes) = unknown.into_iter().unzip();
-            vec![IRootHub::registerFirstSpokesCall { chainIds: chains, spokes }.abi_encode()]
-        } else {
-            let call =
-                |(chain_id, spoke)| IRootHub::registerSpokeCall { chainId: chain_id, spoke }.abi_encode();
-            unknown.into_iter().map(call).collect()
-        };
-        for call in calls {
-            hub.send(&format!("register {ids}"), contract, call.into()).await?;
-        }
-        (self.progress)(format!("chain {}: the hub knows the spokes of chains {ids}", hub.chain().id()));
+        let call = Call { from: self.deployer(), to: FACTORY, data: part.to_factory(self.plan) };
+        let gas = chain.estimate_gas(call).await.map_err(|error| failure(chain.id(), error))?;
+        (self.progress)(format!("chain {}: {name} would come to {address} ({gas} gas)", chain.id()));
         Ok(())
     }
 
+    /// Tells the hub of the spokes that it does not know yet: the first ones as its registrar, which works once. Later ones are
+    /// governance's to register.
+    async fn register(&self, hub: &Sender, blueprint: &Blueprint<'_>) -> Result<(), CliError> {
+        let unknown = self.unknown_spokes(blueprint).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let ids = ids(&unknown);
+        let contract = blueprint.hub.verifier.address;
+        let place = format!("chain {}", hub.chain().id());
+        if self.hub_reader(blueprint).await?.ask(IRootHub::registrarCall {}).await? == self.deployer() {
+            let (chain_ids, spokes) = unknown.into_iter().unzip();
+            let call = IRootHub::registerFirstSpokesCall { chainIds: chain_ids, spokes };
+            hub.send("register the first spokes", contract, call.abi_encode().into()).await?;
+            (self.progress)(format!("{place}: the hub knows the spokes of chains {ids}"));
+            return Ok(());
+        }
+        for (chain_id, spoke) in unknown {
+            let call: Bytes = IRootHub::registerSpokeCall { chainId: chain_id, spoke }.abi_encode().into();
+            if blueprint.owner == self.deployer() {
+                hub.send(&format!("register {chain_id}"), contract, call).await?;
+                (self.progress)(format!("{place}: the hub knows the spoke of chain {chain_id}"));
+            } else {
+                let owner = blueprint.owner;
+                (self.progress)(format!(
+                    "{place}: the hub knows the spoke of chain {chain_id} when its owner {owner} calls {contract} with {call}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn hub_reader(&self, blueprint: &Blueprint<'_>) -> Result<Reader, CliError> {
+        let hub = &self.plan.hub;
+        Reader::connect(hub.rpc.expose(), hub.chain_id, blueprint.hub.verifier.address).await
+    }
+
     /// Chain id and contract of each spoke that the hub does not know.
-    async fn unknown(&self, verifiers: &[Built]) -> Result<Vec<(U256, Address)>, CliError> {
-        let (hub, contract) = (&self.plan.hub, verifiers[0].address);
-        let reader = Reader::connect(hub.rpc.expose(), hub.chain_id, contract).await?;
+    async fn unknown_spokes(&self, blueprint: &Blueprint<'_>) -> Result<Vec<(U256, Address)>, CliError> {
+        let reader = self.hub_reader(blueprint).await?;
         let mut unknown = Vec::new();
-        for (planned, spoke) in self.plan.spokes.iter().zip(&verifiers[1..]) {
-            let chain_id = U256::from(planned.chain_id);
-            if reader.ask(IRootHub::spokeOfCall { chainId: chain_id }).await? != spoke.address {
-                unknown.push((chain_id, spoke.address));
+        for (chain_id, spoke) in blueprint.spokes.iter().map(named) {
+            if reader.ask(IRootHub::spokeOfCall { chainId: chain_id }).await? != spoke {
+                unknown.push((chain_id, spoke));
             }
         }
         Ok(unknown)
     }
+}
 
-    fn outcome(&self, facts: &[Built], verifiers: &[Built]) -> Deployment {
-        let chains = self.plan.chains().zip(facts).zip(verifiers).enumerate().map(
-            |(position, ((planned, facts), verifier))| {
-                let earlier = self.earlier.iter().flat_map(|deployment| &deployment.chains);
-                let kept = earlier
-                    .filter(|chain| chain.chain_id == planned.chain_id && chain.verifier == verifier.address);
-                Deployed {
-                    chain_id: planned.chain_id,
-                    name: planned.name.clone(),
-                    role: if position == 0 { Role::Hub } else { Role::Spoke },
-                    verifier: verifier.address,
-                    fact_verifier: facts.address,
-                    attested: planned.attested,
-                    block: verifier.block.or_else(|| kept.map(|chain| chain.block).next()).unwrap_or(0),
-                }
-            },
-        );
-        Deployment { chains: chains.collect() }
+/// A spoke as the hub is told of it.
+fn named(site: &Site<'_>) -> (U256, Address) {
+    (U256::from(site.planned.chain_id), site.verifier.address)
+}
+
+fn ids(spokes: &[(U256, Address)]) -> String {
+    spokes.iter().map(|(chain_id, _)| chain_id.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+async fn connect_with_factory(planned: &PlannedChain) -> Result<Arc<dyn Chain>, CliError> {
+    let chain = connect(planned.rpc.expose(), planned.chain_id).await?;
+    if stands(&chain, FACTORY).await? {
+        return Ok(chain);
     }
+    let why = format!(
+        "chain {} lacks the deterministic deployment proxy {FACTORY}: send its presigned transaction",
+        planned.chain_id
+    );
+    Err(CliError::Failed(anyhow::anyhow!(why)))
+}
+
+async fn code_at(chain: &Arc<dyn Chain>, address: Address) -> Result<Bytes, CliError> {
+    chain.code(address, BlockTag::Latest).await.map_err(|error| failure(chain.id(), error))
 }
 
 async fn stands(chain: &Arc<dyn Chain>, address: Address) -> Result<bool, CliError> {
-    let code = chain.code(address, BlockTag::Latest).await.map_err(|error| failure(chain.id(), error))?;
-    Ok(!code.is_empty())
+    Ok(!code_at(chain, address).await?.is_empty())
 }

@@ -11,6 +11,9 @@ use crate::exit::CliError;
 /// The longest pause that the contracts allow: `MAX_PAUSE_SECONDS`.
 const MAX_PAUSE_SECONDS: u64 = 7 * 24 * 3_600;
 
+/// What a person needs to leave beside what windows and a pause take: `EXIT_SECONDS` of `ExitTimelock`.
+const EXIT_SECONDS: u64 = 7 * 24 * 3_600;
+
 /// Time for governance to look at what is wrong.
 pub(crate) const fn default_pause_seconds() -> u64 {
     3 * 24 * 3_600
@@ -31,11 +34,31 @@ pub(crate) const fn default_max_request_fee_wei() -> u64 {
     10 * default_request_fee_wei()
 }
 
+/// Who governs, through a timelock on each chain.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedGovernance {
+    /// Who may schedule, and cancel what is scheduled.
+    pub(crate) proposers: Vec<Address>,
+    /// Who may execute what has waited; anybody when none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) executors: Vec<Address>,
+    /// How long everything waits.
+    pub(crate) delay_s: u64,
+}
+
+impl PlannedGovernance {
+    /// The executors as the timelock takes them: the zero address means anybody.
+    pub(crate) fn executors(&self) -> Vec<Address> {
+        if self.executors.is_empty() { vec![Address::ZERO] } else { self.executors.clone() }
+    }
+}
+
 /// The plan file (TOML).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
-    /// Governance of all contracts, from the first; the deployer when not given.
+    /// A bare owner of all contracts, whose changes wait for nothing: for tests. Either this or `governance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<Address>,
     /// Who may stop new roots, once; nobody when not given.
@@ -66,6 +89,9 @@ pub(crate) struct Plan {
     /// Any text: another one gives other addresses, for a second deployment of the same plan.
     #[serde(default)]
     pub(crate) salt: String,
+    /// Who governs through a timelock, which then owns all contracts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) governance: Option<PlannedGovernance>,
     /// The primary chain.
     pub(crate) hub: PlannedChain,
     /// All others.
@@ -96,6 +122,20 @@ impl Plan {
         std::iter::once(&self.hub).chain(&self.spokes)
     }
 
+    /// The attestors in the order in which the contract takes them.
+    pub(crate) fn ascending_attestors(&self) -> Vec<Address> {
+        let mut attestors = self.attestors.clone();
+        attestors.sort();
+        attestors
+    }
+
+    /// The shortest delay of governance in which everybody can leave: `leastDelay` of `ExitTimelock`.
+    pub(crate) fn least_delay_s(&self) -> u64 {
+        [self.liveness_window_s, self.inclusion_window_s, EXIT_SECONDS]
+            .into_iter()
+            .fold(MAX_PAUSE_SECONDS, u64::saturating_add)
+    }
+
     /// Refuses a plan whose contracts would refuse to be built, before anything is sent.
     pub(crate) fn validate(&self) -> Result<(), CliError> {
         let refuse = |why: String| Err(CliError::Usage(format!("the plan: {why}")));
@@ -112,6 +152,7 @@ impl Plan {
             }
         }
         self.validate_bounds()?;
+        self.validate_governance()?;
         let attestors: BTreeSet<_> = self.attestors.iter().collect();
         if attestors.len() != self.attestors.len() || attestors.contains(&Address::ZERO) {
             return refuse("an attestor is zero or there twice".into());
@@ -127,6 +168,33 @@ impl Plan {
             return refuse("there is no sequencer".into());
         }
         if self.hub.attested { refuse("the hub cannot be attested".into()) } else { Ok(()) }
+    }
+
+    fn validate_governance(&self) -> Result<(), CliError> {
+        let refuse = |why: String| Err(CliError::Usage(format!("the plan: {why}")));
+        let governance = match (&self.owner, &self.governance) {
+            (None, Some(governance)) => governance,
+            (Some(owner), None) if !owner.is_zero() => return Ok(()),
+            _ => {
+                return refuse(
+                    "wants one of [governance], and owner for tests; the owner is not zero".into(),
+                );
+            }
+        };
+        let (least, delay) = (self.least_delay_s(), governance.delay_s);
+        if delay < least {
+            return refuse(format!(
+                "a delay of {delay} s lets not everybody leave: the longest pause, both windows and an exit take {least} s"
+            ));
+        }
+        if governance.proposers.is_empty() {
+            return refuse("there is no proposer".into());
+        }
+        let named = governance.proposers.iter().chain(&governance.executors);
+        if named.into_iter().any(|account| account.is_zero()) {
+            return refuse("a proposer or executor is zero".into());
+        }
+        Ok(())
     }
 
     fn validate_bounds(&self) -> Result<(), CliError> {
@@ -153,6 +221,9 @@ mod tests {
         attestors = ["0x2222222222222222222222222222222222222222", "0x3333333333333333333333333333333333333333"]
         threshold = 2
         attestors_expire_at = 4000000000
+        [governance]
+        proposers = ["0x4444444444444444444444444444444444444444"]
+        delay_s = 1382400
         [hub]
         chain_id = 1
         name = "hub"
@@ -189,5 +260,36 @@ mod tests {
         assert!(check("threshold = 2", "threshold = 2\ninclusion_window_s = 0").is_err());
         check("threshold = 2", "threshold = 2\nrequest_fee_wei = 10000000000000000").unwrap();
         assert!(check("threshold = 2", "threshold = 2\nrequest_fee_wei = 10000000000000001").is_err());
+    }
+
+    #[test]
+    fn a_plan_has_a_timelock_that_is_slow_enough_or_a_bare_owner() {
+        let proposer = "0x4444444444444444444444444444444444444444";
+        let owner = format!("threshold = 2\nowner = \"{proposer}\"");
+        assert!(check("threshold = 2", &owner).is_err(), "both");
+        let governance = &GOOD[GOOD.find("[governance]").unwrap()..GOOD.find("[hub]").unwrap()];
+        assert!(check(governance, "").is_err(), "neither");
+        let bare = GOOD.replacen(governance, "", 1).replacen("threshold = 2", &owner, 1);
+        toml::from_str::<Plan>(&bare).unwrap().validate().unwrap();
+        assert!(
+            toml::from_str::<Plan>(&bare.replace(proposer, &Address::ZERO.to_string()))
+                .unwrap()
+                .validate()
+                .is_err()
+        );
+        assert!(check("delay_s = 1382400", "delay_s = 1382399").is_err());
+        assert!(check(&format!("[\"{proposer}\"]"), "[]").is_err());
+        assert!(check(proposer, &Address::ZERO.to_string()).is_err());
+        let executor = format!("delay_s = 1382400\nexecutors = [\"{}\"]", Address::ZERO);
+        assert!(check("delay_s = 1382400", &executor).is_err());
+    }
+
+    #[test]
+    fn whoever_is_not_named_as_executor_is_anybody() {
+        let plan: Plan = toml::from_str(GOOD).unwrap();
+        let governance = plan.governance.unwrap();
+        assert_eq!(governance.executors(), [Address::ZERO]);
+        let named = PlannedGovernance { executors: governance.proposers.clone(), ..governance };
+        assert_eq!(named.executors(), named.proposers);
     }
 }

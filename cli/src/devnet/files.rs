@@ -23,7 +23,14 @@ const SERVICE_PORTS: std::ops::Range<u16> = 20_000..32_000;
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Files {
+    /// Closing the file would not do: a child that was just forked has it too, until it becomes another program.
+    fn drop(&mut self) {
+        let _gone_with_the_process_at_the_latest = self.lock.unlock();
+    }
 }
 
 impl Files {
@@ -60,7 +67,7 @@ impl Files {
                 std::fs::remove_file(&path).map_err(failed)?;
             }
         }
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, lock })
     }
 
     /// A file in the folder.
@@ -89,16 +96,6 @@ impl Files {
         std::fs::write(&path, variables.iter().map(line).collect::<String>())
             .map_err(|error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display())))
     }
-}
-
-/// Writes a JSON file, whole or not at all, because others wait for it to appear.
-pub(super) fn write_json(path: &Path, content: &impl Serialize) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display()));
-    let text = serde_json::to_string_pretty(content).map_err(|error| CliError::Failed(error.into()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    std::fs::write(&beside, text + "\n").map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
 }
 
 /// Configuration of any of the three services.

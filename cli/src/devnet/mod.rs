@@ -22,9 +22,9 @@ use serde::Serialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::commands::service::stop_signal;
-use crate::deploy::plan::{self, Plan, PlannedChain};
+use crate::deploy::plan::{self, Plan, PlannedChain, PlannedGovernance};
 use crate::deploy::{self, Task};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, write_json};
 use crate::exit::CliError;
 use crate::output::{Table, print, progress};
 use crate::reader::Reader;
@@ -206,11 +206,12 @@ impl Devnet {
         }
         progress("deploying the contracts");
         let plan = plan(args, &nodes, &accounts)?;
+        files.write_toml("plan.toml", &plan)?;
         let deployment = deploy::deploy(&Task {
             plan: &plan,
             artifacts: &args.artifacts,
             signer: accounts[0].clone(),
-            earlier: None,
+            records: &files.path("deployments"),
             patience: DEPLOY_TIME,
             progress: &|line| progress(format!("  {line}")),
         })
@@ -244,7 +245,7 @@ impl Devnet {
     /// Writes the files with which the other commands, and tests, find this devnet.
     fn write_settings(&self, ports_file: Option<&Path>) -> Result<(), CliError> {
         let deployment = self.files.path("deployment.json");
-        self.deployment.write(&deployment)?;
+        write_json(&deployment, &self.deployment)?;
         let rpc: BTreeMap<String, String> = self
             .deployment
             .chains
@@ -271,8 +272,8 @@ impl Devnet {
             accounts: self.accounts(),
         };
         self.files.write_environment("hypha.env", &self.environment(&ready.settings))?;
-        files::write_json(&self.files.path("ready.json"), &ready)?;
-        ports_file.map_or(Ok(()), |path| files::write_json(path, &ready))
+        write_json(&self.files.path("ready.json"), &ready)?;
+        ports_file.map_or(Ok(()), |path| write_json(path, &ready))
     }
 
     fn ready_chains(&self) -> Vec<ReadyChain<'_>> {
@@ -327,7 +328,7 @@ impl Devnet {
         let (report, outcome) = demonstration::run(self.api(), &places, &people).await?;
         print(format!("\nall chains\n{}", indent(&report.chains())));
         if let Some(path) = json {
-            files::write_json(path, &report)?;
+            write_json(path, &report)?;
         }
         outcome?;
         match report.flaw() {
@@ -379,7 +380,7 @@ fn plan(args: &DevnetArgs, nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) 
         attested: false,
         nullifier_cache: true,
     };
-    Ok(Plan {
+    let mut plan = Plan {
         owner: None,
         pauser: None,
         pause_seconds: plan::default_pause_seconds(),
@@ -392,7 +393,15 @@ fn plan(args: &DevnetArgs, nodes: &[SocketAddr], accounts: &[PrivateKeySigner]) 
         threshold: THRESHOLD,
         attestors_expire_at: now.as_secs() + ATTESTORS_VALID_S,
         salt: String::new(),
+        governance: None,
         hub: chain(0),
         spokes: (1..nodes.len()).map(chain).collect(),
-    })
+    };
+    // As in production: nobody here needs governance before its delay is over.
+    plan.governance = Some(PlannedGovernance {
+        proposers: vec![accounts[0].address()],
+        executors: Vec::new(),
+        delay_s: plan.least_delay_s(),
+    });
+    Ok(plan)
 }

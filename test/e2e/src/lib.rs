@@ -3,6 +3,7 @@
 //! Everything is blocking, so that a test reads as a list of steps. Nothing sleeps but [`wait_until`], between two looks at
 //! a condition that has a deadline. A test that fails panics with what it saw.
 
+mod anvil;
 pub mod calldata;
 mod contracts;
 mod devnet;
@@ -15,6 +16,7 @@ mod rpc;
 mod tools;
 mod waiting;
 
+pub use anvil::Anvil;
 pub use contracts::Account;
 pub use devnet::{ChainInfo, Devnet, Service};
 pub use events::{Event, Events};

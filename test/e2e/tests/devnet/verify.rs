@@ -1,11 +1,10 @@
 //! `hypha verify` agrees with all chains, and can disagree.
 
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use alloy::primitives::{B256, U256, keccak256};
 use alloy::sol_types::SolValue;
-use hypha_e2e::{Devnet, Rpc, command, hypha, wait_until};
+use hypha_e2e::{Anvil, Devnet, Rpc, command, hypha};
 use serde_json::{Value, json};
 
 use super::{devnet, moved};
@@ -35,7 +34,7 @@ fn a_spoke_with_another_root_is_a_disagreement() {
     moved();
     let (index, root) = devnet.one_root();
     let spoke = &devnet.spokes()[0];
-    let fork = Fork::of(&spoke.rpc);
+    let fork = Anvil::fork(&spoke.rpc);
     let pair = format!("{}={}", spoke.id, fork.rpc.url);
     assert_eq!(verify_with(devnet, &pair).status, Some(0), "a faithful copy of the spoke agrees");
     let slot = slot_of_root(&fork.rpc, spoke.verifier, index, root);
@@ -52,6 +51,20 @@ fn a_spoke_with_another_root_is_a_disagreement() {
         .collect();
     assert_eq!(flawed.len(), 1, "{report}");
     assert_eq!(flawed[0]["chainId"], spoke.id.to_string());
+}
+
+#[test]
+fn the_devnet_stands_as_planned_behind_its_timelock() {
+    let devnet = devnet();
+    let state = devnet.deployment.parent().expect("the devnet's folder");
+    let (plan, records) = (state.join("plan.toml"), state.join("deployments"));
+    let [plan, records] = [&plan, &records].map(|path| path.to_str().expect("a plain path"));
+    let finished = devnet.hypha(&["verify-deployment", "--json", "--plan", plan, "--deployments", records]);
+    assert_eq!(finished.status, Some(0), "{finished:?}");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("a report");
+    let delays = report["checks"].as_array().expect("checks").iter();
+    let delays: Vec<&Value> = delays.filter(|check| check["what"] == "delay").collect();
+    assert_eq!(delays.len(), devnet.chains.len(), "a timelock on each chain: {report}");
 }
 
 #[test]
@@ -90,45 +103,4 @@ fn slot_of_root(rpc: &Rpc, contract: alloy::primitives::Address, index: u64, roo
     let held = rpc.batch(&requests);
     let place = held.iter().position(|word| word.as_ref().is_ok_and(|word| *word == root.to_string()));
     slots[place.expect("the root is in a mapping by index")]
-}
-
-/// A copy of a chain at its present state, which goes its own way. Ends with the test process.
-struct Fork {
-    rpc: Rpc,
-    guard: Child,
-}
-
-impl Fork {
-    fn of(url: &str) -> Self {
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-        let port = port.expect("a free port").port().to_string();
-        let mut guard = command(hypha());
-        guard.args([
-            "guard",
-            "--",
-            "anvil",
-            "--silent",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            &port,
-            "--fork-url",
-            url,
-        ]);
-        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let guard = guard.spawn().expect("hypha runs");
-        let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"));
-        wait_until("the copy of the chain is up", Duration::from_secs(30), || {
-            std::net::TcpStream::connect(("127.0.0.1", port.parse().expect("it was a number"))).ok()
-        });
-        Self { rpc, guard }
-    }
-}
-
-impl Drop for Fork {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        // The guard ends because its standard input closed; how does not matter here.
-        let _status = self.guard.wait();
-    }
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {IExitTimelock} from "./interfaces/IHypha.sol";
+
+/// @title The owner of all contracts: whoever dislikes what governance has scheduled can leave before it happens
+/// @notice It has no administrator but itself, so its roles and its delay change only by what waited for the delay too.
+contract ExitTimelock is TimelockController, IExitTimelock {
+    /// @dev The longest pause of any hub or spoke: `BoundedPause` refuses a longer one.
+    uint256 private constant MAX_PAUSE_SECONDS = 7 days;
+    /// @dev What a person needs beside what the windows and a pause take: to hear of the change, to queue a request, to wait
+    /// until it is final on two chains, and to hand in the proof. A week has every weekday, and days to spare for full blocks.
+    uint256 private constant EXIT_SECONDS = 7 days;
+
+    /// @inheritdoc IExitTimelock
+    uint256 public immutable leastDelay;
+
+    /// @param livenessWindow Of the hub whose contracts this owns, seconds.
+    /// @param inclusionWindow Of that hub, seconds.
+    /// @param delay How long everything waits at first, seconds.
+    /// @param proposers Who may schedule and cancel.
+    /// @param executors Who may execute what has waited; the zero address alone for everybody.
+    constructor(
+        uint64 livenessWindow,
+        uint64 inclusionWindow,
+        uint256 delay,
+        address[] memory proposers,
+        address[] memory executors
+    ) TimelockController(delay, proposers, executors, address(0)) {
+        if (proposers.length == 0) revert NoProposer();
+        if (executors.length == 0) revert NoExecutor();
+        leastDelay = MAX_PAUSE_SECONDS + livenessWindow + inclusionWindow + EXIT_SECONDS;
+        _checkDelay(delay);
+    }
+
+    /// @inheritdoc TimelockController
+    function updateDelay(uint256 newDelay) public override {
+        _checkDelay(newDelay);
+        super.updateDelay(newDelay);
+    }
+
+    function _checkDelay(uint256 delay) private view {
+        if (delay < leastDelay) revert DelayTooShort(leastDelay, delay);
+    }
+}
