@@ -214,7 +214,6 @@ contract RootSpokeTest is World {
         attestedSpoke.isNullifierSpent(nullifierOf(note));
     }
 
-    /// forge-config: default.fuzz.runs = 512
     function testFuzz_advance_oneByteAltered_refusedOrSameCall(uint256 position, uint8 mask) public {
         vm.assume(mask != 0);
         OperationBuilder.Operation memory first = issue(HUB_CHAIN, vm.addr(ALICE), 5);
