@@ -499,6 +499,19 @@ contract RootSpokeTest is World {
         attestedSpoke.rootAt(6);
     }
 
+    function test_thaw_rootThatThisSpokeVerifiedElsewhere_standsOnlyThere() public {
+        landIssues(3);
+        follow(3);
+        spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
+        bytes memory factProof = rootFact(4, rootOf[3], OTHER);
+        vm.prank(GOVERNANCE);
+        spoke.thaw(4, rootOf[3], OTHER, factProof);
+        assertEq(spoke.rootAt(4), rootOf[3]);
+        assertEq(spoke.batchChain(3), 0);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 3));
+        spoke.rootAt(3);
+    }
+
     function test_thaw_thenRingWraps_keepsTheLatest() public {
         vm.chainId(ATTESTED_CHAIN);
         for (uint64 i = 1; i <= 10; ++i) {
