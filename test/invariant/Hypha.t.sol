@@ -58,9 +58,6 @@ contract HyphaInvariantTest is Test {
         targetContract(address(_handler));
     }
 
-    /// forge-config: default.invariant.runs = 16
-    /// forge-config: default.invariant.depth = 48
-    /// forge-config: default.invariant.fail-on-revert = true
     function invariant_oneHistoryEverywhere() public view {
         assertFalse(_handler.believed(), "a lie was believed");
         for (uint64 i = 0; i <= _hub.index(); ++i) {

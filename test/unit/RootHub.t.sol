@@ -376,7 +376,6 @@ contract RootHubTest is World {
         bare.isNullifierSpent(keccak256("nullifier"));
     }
 
-    /// forge-config: default.fuzz.runs = 512
     function testFuzz_applyBatch_oneByteAltered_refusedOrSameCall(uint256 position, uint8 mask) public {
         vm.assume(mask != 0);
         landIssues(3);

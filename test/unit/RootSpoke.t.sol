@@ -214,7 +214,6 @@ contract RootSpokeTest is World {
         attestedSpoke.isNullifierSpent(nullifierOf(note));
     }
 
-    /// forge-config: default.fuzz.runs = 512
     function testFuzz_advance_oneByteAltered_refusedOrSameCall(uint256 position, uint8 mask) public {
         vm.assume(mask != 0);
         OperationBuilder.Operation memory first = issue(HUB_CHAIN, vm.addr(ALICE), 5);
@@ -498,6 +497,19 @@ contract RootSpokeTest is World {
         assertEq(attestedSpoke.batchChain(6), 0);
         vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 6));
         attestedSpoke.rootAt(6);
+    }
+
+    function test_thaw_rootThatThisSpokeVerifiedElsewhere_standsOnlyThere() public {
+        landIssues(3);
+        follow(3);
+        spoke.freezeOnDivergence(2, OTHER, OTHER, rootFact(2, OTHER, OTHER));
+        bytes memory factProof = rootFact(4, rootOf[3], OTHER);
+        vm.prank(GOVERNANCE);
+        spoke.thaw(4, rootOf[3], OTHER, factProof);
+        assertEq(spoke.rootAt(4), rootOf[3]);
+        assertEq(spoke.batchChain(3), 0);
+        vm.expectRevert(abi.encodeWithSelector(IRootVerifier.UnknownIndex.selector, 3));
+        spoke.rootAt(3);
     }
 
     function test_thaw_thenRingWraps_keepsTheLatest() public {

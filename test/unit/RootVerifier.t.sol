@@ -91,11 +91,12 @@ contract RootVerifierTest is World {
     }
 
     function test_getDomainState_malformed_revertsWithALength() public {
-        bytes[4] memory malformed = [
+        bytes[5] memory malformed = [
             bytes(""),
             abi.encode(uint256(64)),
             abi.encode(type(uint256).max, uint256(0)),
-            abi.encode(uint256(64), uint256(96), uint256(1000))
+            abi.encode(uint256(64), uint256(96), uint256(1000)),
+            abi.encode(uint256(64), uint256(96), uint256(96)) // as long as all of it, and nothing follows
         ];
         for (uint256 i = 0; i < malformed.length; ++i) {
             vm.expectPartialRevert(IProofErrors.ProofLength.selector);
@@ -111,7 +112,6 @@ contract RootVerifierTest is World {
         assertTrue(attestedSpoke.verifyProof(rootOf[6], _key, _value, proveOne(_key)));
     }
 
-    /// forge-config: default.fuzz.runs = 256
     function testFuzz_verifyProof_alteredProof_reverts(uint256 position, uint8 mask) public {
         vm.assume(mask != 0);
         bytes memory proof = proveOne(_key);

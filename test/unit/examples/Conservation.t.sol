@@ -27,9 +27,6 @@ contract ConservationTest is Test {
         targetContract(address(_handler));
     }
 
-    /// forge-config: default.invariant.runs = 16
-    /// forge-config: default.invariant.depth = 64
-    /// forge-config: default.invariant.fail-on-revert = true
     function invariant_vaultsHoldWhatTheyOwe() public view {
         assertFalse(_handler.believed(), "a lie was believed");
         (uint256 atHome, uint256 supply) = _handler.balances();

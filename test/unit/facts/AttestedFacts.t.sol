@@ -132,7 +132,6 @@ contract AttestedFactsTest is World {
         facts.verifyFact(7, EMITTER, KEY, VALUE, proof);
     }
 
-    /// forge-config: default.fuzz.runs = 256
     function testFuzz_verifyFact_oneByteAltered_reverts(uint256 position, uint8 mask) public {
         vm.assume(mask != 0);
         bytes memory proof = honest();
