@@ -141,7 +141,7 @@ impl Task<'_> {
             (self.progress)(format!("chain {}: {name} stands at {address}, would be kept", chain.id()));
             return Ok(());
         }
-        let call = Call { from: self.deployer(), to: FACTORY, data: part.to_factory(self.plan) };
+        let call = Call { from: self.deployer(), ..Call::view(FACTORY, part.to_factory(self.plan)) };
         let gas = chain.estimate_gas(call).await.map_err(|error| failure(chain.id(), error))?;
         (self.progress)(format!("chain {}: {name} would come to {address} ({gas} gas)", chain.id()));
         Ok(())
