@@ -5,11 +5,12 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Governance, IPausable} from "./interfaces/IHypha.sol";
 import {RootVerifier} from "./RootVerifier.sol";
 
+/// @dev The longest pause. The delay of governance is longer (`ExitTimelock`), so whatever it schedules can be fled from though
+/// new roots are stopped.
+uint64 constant MAX_PAUSE_SECONDS = 7 days;
+
 /// @title A bounded brake: stops new roots for a while, and nothing else
 abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
-    /// @dev Far below the delay of governance, which is what can be fled from while it lasts.
-    uint64 private constant MAX_PAUSE_SECONDS = 7 days;
-
     /// @inheritdoc IPausable
     uint64 public immutable pauseSeconds;
     /// @inheritdoc IPausable

@@ -2,13 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {MAX_PAUSE_SECONDS} from "./BoundedPause.sol";
 import {IExitTimelock} from "./interfaces/IHypha.sol";
 
 /// @title The owner of all contracts: whoever dislikes what governance has scheduled can leave before it happens
 /// @notice It has no administrator but itself, so its roles and its delay change only by what waited for the delay too.
 contract ExitTimelock is TimelockController, IExitTimelock {
-    /// @dev The longest pause of any hub or spoke: `BoundedPause` refuses a longer one.
-    uint256 private constant MAX_PAUSE_SECONDS = 7 days;
     /// @dev What a person needs beside what the windows and a pause take: to hear of the change, to queue a request, to wait
     /// until it is final on two chains, and to hand in the proof. A week has every weekday, and days to spare for full blocks.
     uint256 private constant EXIT_SECONDS = 7 days;
@@ -30,7 +29,7 @@ contract ExitTimelock is TimelockController, IExitTimelock {
     ) TimelockController(delay, proposers, executors, address(0)) {
         if (proposers.length == 0) revert NoProposer();
         if (executors.length == 0) revert NoExecutor();
-        leastDelay = MAX_PAUSE_SECONDS + livenessWindow + inclusionWindow + EXIT_SECONDS;
+        leastDelay = EXIT_SECONDS + MAX_PAUSE_SECONDS + livenessWindow + inclusionWindow;
         _checkDelay(delay);
     }
 

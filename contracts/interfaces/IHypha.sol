@@ -165,7 +165,6 @@ interface IOperationErrors {
     error ZeroLabel();
     error QuantityOverflow(bytes32 kind);
     error Unbalanced(bytes32 kind, uint256 inputs, uint256 outputs);
-    error SignatureLength(uint256 actual);
     error SignatureMalleable();
     error SignatureParity(uint256 v);
     error SignerMismatch(address expected, address actual);

@@ -32,13 +32,8 @@ library Signatures {
         }
     }
 
-    /// @dev The signer of `hash`; zero when there is none, which the caller must never take for an account.
-    function recover(bytes32 hash, bytes calldata signature) internal pure returns (address) {
-        if (signature.length != LENGTH) revert IOperationErrors.SignatureLength(signature.length);
-        return recoverAt(hash, signature, 0);
-    }
-
-    /// @dev As `recover`, of the signature that begins at `position`; the caller knows that all of it is inside `data`.
+    /// @dev The signer of `hash`, by the signature that begins at `position`, all of which the caller knows to be inside `data`. Zero
+    /// when there is none, which the caller must never take for an account.
     function recoverAt(bytes32 hash, bytes calldata data, uint256 position) internal pure returns (address) {
         bytes32 r = data.word(position);
         bytes32 s = data.word(position + 32);
