@@ -18,7 +18,7 @@ library Leaves {
         unchecked {
             while (shared > depth) {
                 uint256 count = shared - depth < TreeHash.MAX_RUN ? shared - depth : TreeHash.MAX_RUN;
-                (hash,) = TreeHash.fold(hash, key.path(shared, count), 0, 0);
+                (hash,) = TreeHash.fold(hash, key.path(shared, count), 0, count, 0);
                 shared -= count;
             }
         }

@@ -14,6 +14,11 @@ import {Key, Root, Touch, ValueHash} from "../types/TreeTypes.sol";
 library Multiproof {
     /// @dev Bytes of the counts and the header of a proof with one terminal.
     uint256 private constant ONLY_HEAD_LENGTH = MultiproofReader.HEAD_LENGTH + 2;
+    /// @dev What else there is in the head of such a proof, beside its depth and the two counts that are known: the kind of the
+    /// terminal, and the number of foreign leaves.
+    uint256 private constant ONLY_EMPTY = 0;
+    uint256 private constant ONLY_OWN = MultiproofReader.KIND_OWN << 14;
+    uint256 private constant ONLY_FOREIGN = (1 << 48) | (MultiproofReader.KIND_FOREIGN << 14);
     /// @dev Subtrees that can wait at once: one for each depth from 0 to 256, and the bottom of the stack.
     uint256 private constant MAX_WAITING = 258;
     /// @dev Bytes of a waiting subtree: its depth, its old and its new hash.
@@ -50,55 +55,54 @@ library Multiproof {
     }
 
     /// @dev The whole walk for one key that is only read, as it goes when all is well: every byte of the proof is then what it must
-    /// be. Where this says no, the walk says why, or accepts a path too deep for one word of the bitmap.
+    /// be. Where this says no, the walk says why, or accepts a path of more than 127 siblings, which is rare.
     function _provesOne(Root root, Key key, ValueHash value, bytes calldata proof)
         private
         pure
         returns (bool)
     {
-        uint256 place = MultiproofReader.start(proof);
-        uint256 head = uint256(MultiproofReader.word(place)) >> 144; // the three counts and the only header
-        uint256 kind = (head >> 14) & 3;
-        uint256 depth = head & 0x3fff;
-        // Cannot overflow: places are inside calldata.
+        // Cannot overflow: places are inside calldata, and `depth` is at most 127.
         unchecked {
-            uint256 foreigns = kind >> 1;
-            if (head >> 16 != (1 << 64) | (foreigns << 32) | depth) return false;
-            if (depth > TreeHash.MAX_RUN || kind == MultiproofReader.KIND_INVALID) return false;
-            if ((kind == MultiproofReader.KIND_OWN) == value.isAbsent()) return false;
-            bytes32 hash = _onlyTerminal(kind, depth, key, value, place + ONLY_HEAD_LENGTH);
-            if (hash == 0 || Key.unwrap(key) == 0) return false;
-            (hash, place) = _onlyClimb(hash, key, depth, place + ONLY_HEAD_LENGTH + 64 * foreigns);
-            return place == MultiproofReader.start(proof) + proof.length && hash == Root.unwrap(root);
+            uint256 place = MultiproofReader.start(proof);
+            uint256 head = uint256(MultiproofReader.word(place)) >> 144; // the three counts and the only header
+            uint256 depth = head & 0x7f;
+            head ^= (1 << 80) | (depth * 0x10001); // one terminal, `depth` siblings, and the depth of the terminal
+            place += ONLY_HEAD_LENGTH;
+            if (Key.unwrap(key) == 0) return false;
+            bytes32 hash;
+            if (head == ONLY_OWN) {
+                if (value.isAbsent()) return false;
+                hash = TreeHash.leaf(key, value);
+            } else {
+                if (!value.isAbsent()) return false;
+                if (head == ONLY_FOREIGN) {
+                    Key other = Key.wrap(MultiproofReader.word(place));
+                    if (other == key || !other.sharesBits(key, depth)) return false;
+                    hash = TreeHash.leaf(other, ValueHash.wrap(MultiproofReader.word(place + 32)));
+                    place += 64;
+                } else if (head == ONLY_EMPTY) {
+                    hash = TreeHash.EMPTY;
+                } else {
+                    return false;
+                }
+            }
+            return _onlyClimb(root, hash, key, depth, place, MultiproofReader.start(proof) + proof.length);
         }
     }
 
-    /// @dev The hash of the only terminal; zero when its foreign leaf, at `place`, is not one of its path or is the key's own.
-    function _onlyTerminal(uint256 kind, uint256 depth, Key key, ValueHash value, uint256 place)
+    /// @dev Whether `depth` siblings, whose bitmap stands at `place`, lead from `hash` to the root, and the proof ends with them.
+    function _onlyClimb(Root root, bytes32 hash, Key key, uint256 depth, uint256 place, uint256 end)
         private
         pure
-        returns (bytes32)
+        returns (bool)
     {
-        if (kind == MultiproofReader.KIND_OWN) return TreeHash.leaf(key, value);
-        if (kind != MultiproofReader.KIND_FOREIGN) return TreeHash.EMPTY;
-        Key other = Key.wrap(MultiproofReader.word(place));
-        if (other == key || !other.sharesBits(key, depth)) return 0;
-        return TreeHash.leaf(other, ValueHash.wrap(MultiproofReader.word(place + 32)));
-    }
-
-    /// @dev Folds `depth` siblings, whose bitmap stands at `place`, and returns where the proof must end: nowhere when the padding
-    /// is not zero.
-    function _onlyClimb(bytes32 hash, Key key, uint256 depth, uint256 place)
-        private
-        pure
-        returns (bytes32, uint256)
-    {
-        // Cannot overflow: places are inside calldata, and `depth` is at most `MAX_RUN`.
+        // Cannot overflow: places are inside calldata, and `depth` is at most 127.
         unchecked {
-            uint256 size = (depth + 7) / 8;
-            uint256 bits = uint256(MultiproofReader.word(place)) & ~(type(uint256).max >> (8 * size));
-            if (bits << depth != 0) return (0, 0);
-            return TreeHash.fold(hash, key.path(depth, depth), bits, place + size);
+            uint256 bits = uint256(MultiproofReader.word(place));
+            uint256 size = (depth + 7) & 0xf8; // of the bitmap with its padding, in bits
+            uint256 wrong = ((bits >> (256 - depth)) << (size - depth)) ^ (bits >> (256 - size));
+            (hash, place) = TreeHash.fold(hash, key.path(depth, depth), bits, depth, place + size / 8);
+            return wrong | (place ^ end) | uint256(hash ^ Root.unwrap(root)) == 0;
         }
     }
 

@@ -101,25 +101,28 @@ library MultiproofReader {
             if (count > TreeHash.MAX_RUN) count = TreeHash.MAX_RUN;
             reached = depth - count;
             uint256 path = key.path(depth, count);
-            (oldHash, newHash) = _foldRun(walk, path, _nextBits(walk, count), oldHash, newHash);
+            (oldHash, newHash) = _foldRun(walk, path, _nextBits(walk, count), count, oldHash, newHash);
         }
         return (reached, oldHash, newHash);
     }
 
     /// @dev Folds siblings as their `bits` say. What is wrong with them is seen when they are folded, and named by reading them
     /// once more.
-    function _foldRun(Walk memory walk, uint256 path, uint256 bits, bytes32 oldHash, bytes32 newHash)
-        private
-        pure
-        returns (bytes32, bytes32)
-    {
+    function _foldRun(
+        Walk memory walk,
+        uint256 path,
+        uint256 bits,
+        uint256 count,
+        bytes32 oldHash,
+        bytes32 newHash
+    ) private pure returns (bytes32, bytes32) {
         uint256 place = walk.hash;
         uint256 end;
         if (oldHash == newHash) {
-            (oldHash, end) = TreeHash.fold(oldHash, path, bits, place);
+            (oldHash, end) = TreeHash.fold(oldHash, path, bits, count, place);
             newHash = oldHash;
         } else {
-            (oldHash, newHash, end) = TreeHash.foldBoth(oldHash, newHash, path, bits, place);
+            (oldHash, newHash, end) = TreeHash.foldBoth(oldHash, newHash, path, bits, count, place);
         }
         if (end > walk.end || walk.siblingsUsed > walk.siblings) _refuseRun(walk, path);
         walk.hash = end;

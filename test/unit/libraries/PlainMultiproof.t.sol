@@ -27,6 +27,7 @@ contract PlainMultiproofTest is Test {
     IMultiproofHarness private _plain;
     string private _json;
     TreeModel.Tree private _tree;
+    mapping(uint256 => TreeModel.Tree) private _trees;
     uint256 private _seed;
 
     /// @dev What both are asked.
@@ -90,6 +91,29 @@ contract PlainMultiproofTest is Test {
             abi.encodePacked(counts, uint16(0x8001), question.keys[0], value, uint8(0x80), sibling);
         question.root = TreeModel.nodeHash(TreeModel.leafHash(question.keys[0], value), sibling);
         assertFalse(_compare(question), "the key's own leaf");
+    }
+
+    /// @dev Two leaves that part at a depth from 2 to 256, and beside them a key that ends at another leaf and one that ends at an
+    /// empty slot: what takes the short cut, and what is too deep for it; then each proof saying another depth.
+    function test_verify_everyDepth_sameAsPlain() public {
+        vm.pauseGasMetering(); // a thousand proofs from the model are more than a test may use
+        for (uint256 depth = 2; depth <= 256; ++depth) {
+            TreeModel.Tree storage tree = _trees[depth];
+            bytes32 key = keccak256(abi.encode(depth));
+            bytes32 beside = key ^ bytes32(2 ** (256 - depth));
+            tree.set(key, keccak256("value"));
+            tree.set(beside, keccak256("value beside"));
+            tree.set(~key, keccak256("value far away"));
+            bytes32 foreign = ~key ^ bytes32(uint256(1));
+            bytes32 emptySlot = key ^ bytes32(2 ** (257 - depth));
+            bytes32[4] memory keys = [key, beside, foreign, emptySlot];
+            for (uint256 i = 0; i < keys.length; ++i) {
+                Question memory question = _oneKey(tree, keys[i]);
+                assertTrue(_compare(question), "honest");
+                question.proof[13] ^= bytes1(uint8(1 << (depth % 8)));
+                assertFalse(_compare(question), "another depth");
+            }
+        }
     }
 
     /// @dev Keys that share many bits or few, touched as they are or not at all, with an honest proof and with altered ones.
@@ -173,6 +197,19 @@ contract PlainMultiproofTest is Test {
         for (uint256 i = from; i < to; ++i) {
             part[i - from] = data[i];
         }
+    }
+
+    /// @dev One key that is only read.
+    function _oneKey(TreeModel.Tree storage tree, bytes32 key)
+        private
+        view
+        returns (Question memory question)
+    {
+        question.root = tree.root();
+        (question.keys, question.olds, question.news) = (new bytes32[](1), new bytes32[](1), new bytes32[](1));
+        question.keys[0] = key;
+        question.olds[0] = tree.valueHashOf[key];
+        question.proof = tree.prove(question.keys);
     }
 
     function _randomQuestion() private returns (Question memory question) {

@@ -32,62 +32,66 @@ contract TreeHashTest is Test {
         assertEq(keccak256(new bytes(96)), keccak256(abi.encode(0, 0, 0)), "memory after");
     }
 
-    /// @dev All lengths that a run of siblings can have, with and without gaps, and a sibling spelled out that should be one.
+    /// @dev All lengths that a run of siblings can have, with gaps among its first `gaps` and none after them.
     function testFuzz_fold_sameAsStepByStep(
         bytes32 oldHash,
         bytes32 newHash,
         uint256 path,
         uint256 bits,
         uint8 length,
-        bool dense
+        uint8 gaps
     ) public view {
         uint256 count = bound(length, 0, TreeHash.MAX_RUN);
-        if (dense) bits = type(uint256).max;
+        bits |= type(uint256).max >> bound(gaps, 0, count);
         bits = count == 0 ? 0 : (bits >> (256 - count)) << (256 - count);
         path = (path & (2 ** count - 1)) | 2 ** count;
         bytes memory siblings = _siblings(bits, count);
-        (bytes32 folded, uint256 taken) = this.fold(oldHash, path, bits, siblings);
+        (bytes32 folded, uint256 taken) = this.fold(oldHash, path, bits, count, siblings);
         assertEq(folded, _folded(oldHash, path, bits, siblings), "one");
         assertEq(taken, siblings.length, "taken");
         bytes32 newFolded;
-        (folded, newFolded, taken) = this.foldBoth(oldHash, newHash, path, bits, siblings);
+        (folded, newFolded, taken) = this.foldBoth(oldHash, newHash, path, bits, count, siblings);
         assertEq(folded, _folded(oldHash, path, bits, siblings), "old");
         assertEq(newFolded, _folded(newHash, path, bits, siblings), "new");
         assertEq(taken, siblings.length, "taken by both");
     }
 
-    function testFuzz_fold_emptySpelledOut_endsFarAway(uint8 length, uint8 spelled) public view {
-        uint256 count = bound(length, 1, 40);
-        uint256 bits = type(uint256).max << (256 - count);
+    /// @dev Wherever it stands, before a gap or after all of them.
+    function testFuzz_fold_emptySpelledOut_endsFarAway(uint8 length, uint8 gap, uint8 spelled) public view {
+        uint256 count = bound(length, 2, 40);
+        uint256 bits = (type(uint256).max << (256 - count)) ^ (2 ** (255 - uint256(gap) % count));
         bytes memory siblings = _siblings(bits, count);
-        uint256 place = 32 * (uint256(spelled) % count);
+        uint256 place = 32 * (uint256(spelled) % (count - 1));
         for (uint256 i = 0; i < 32; ++i) {
             siblings[place + i] = TreeHash.EMPTY[i];
         }
-        (, uint256 taken) = this.fold(0, 2 ** count, bits, siblings);
+        (, uint256 taken) = this.fold(0, 2 ** count, bits, count, siblings);
         assertGt(taken, 2 ** 63);
-        (,, taken) = this.foldBoth(0, bytes32(uint256(1)), 2 ** count, bits, siblings);
+        (,, taken) = this.foldBoth(0, bytes32(uint256(1)), 2 ** count, bits, count, siblings);
         assertGt(taken, 2 ** 63);
     }
 
-    function fold(bytes32 hash, uint256 path, uint256 bits, bytes calldata siblings)
+    function fold(bytes32 hash, uint256 path, uint256 bits, uint256 count, bytes calldata siblings)
         external
         pure
         returns (bytes32 folded, uint256 taken)
     {
         (uint256 start, uint256 free) = (_startOf(siblings), _free());
-        (folded, taken) = TreeHash.fold(hash, path, bits, start);
+        (folded, taken) = TreeHash.fold(hash, path, bits, count, start);
         taken -= start;
         assertEq(_free(), free, "free memory");
     }
 
-    function foldBoth(bytes32 oldHash, bytes32 newHash, uint256 path, uint256 bits, bytes calldata siblings)
-        external
-        pure
-        returns (bytes32 oldFolded, bytes32 newFolded, uint256 taken)
-    {
+    function foldBoth(
+        bytes32 oldHash,
+        bytes32 newHash,
+        uint256 path,
+        uint256 bits,
+        uint256 count,
+        bytes calldata siblings
+    ) external pure returns (bytes32 oldFolded, bytes32 newFolded, uint256 taken) {
         (uint256 start, uint256 free) = (_startOf(siblings), _free());
-        (oldFolded, newFolded, taken) = TreeHash.foldBoth(oldHash, newHash, path, bits, start);
+        (oldFolded, newFolded, taken) = TreeHash.foldBoth(oldHash, newHash, path, bits, count, start);
         taken -= start;
         assertEq(_free(), free, "free memory");
     }
