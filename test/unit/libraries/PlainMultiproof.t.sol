@@ -93,6 +93,23 @@ contract PlainMultiproofTest is Test {
         assertFalse(_compare(question), "the key's own leaf");
     }
 
+    /// @dev Trees that no insertions give: one leaf, of the key or of the value that is never valid.
+    function test_verify_leafOfZero_sameAsPlain() public view {
+        Question memory question;
+        question.keys = new bytes32[](1);
+        (question.olds, question.news) = (new bytes32[](1), new bytes32[](1));
+        question.proof = abi.encodePacked(uint32(1), uint64(0), uint16(0x4000));
+        question.olds[0] = keccak256("value");
+        question.root = TreeModel.leafHash(0, question.olds[0]);
+        assertFalse(_compare(question), "no key");
+        question.keys[0] = keccak256("key");
+        question.root = TreeModel.leafHash(question.keys[0], question.olds[0]);
+        assertTrue(_compare(question), "key and value");
+        question.olds[0] = 0;
+        question.root = TreeModel.leafHash(question.keys[0], 0);
+        assertFalse(_compare(question), "no value");
+    }
+
     /// @dev Two leaves that part at a depth from 2 to 256, and beside them a key that ends at another leaf and one that ends at an
     /// empty slot: what takes the short cut, and what is too deep for it; then each proof saying another depth.
     function test_verify_everyDepth_sameAsPlain() public {
