@@ -29,6 +29,8 @@ pub(crate) enum Shape {
     Hex(usize),
     /// A decimal string of at most this many bits.
     Decimal(usize),
+    /// `true` or `false`.
+    Flag,
 }
 
 /// Whether a field may be left out.
@@ -72,6 +74,14 @@ pub(crate) const ISSUE: Shape = Shape::Object(&[
     ("label", Shape::Hex(32), Always),
     ("deadline", Shape::Decimal(64), Always),
     ("signature", Shape::Hex(65), Always),
+]);
+
+/// The body of a question for many proofs (`super::proofs`).
+pub(crate) const PROOFS: Shape = Shape::Object(&[
+    ("keys", Shape::List(&Shape::Hex(32)), Always),
+    ("index", Shape::Decimal(64), Optional),
+    ("chain", Shape::Decimal(64), Optional),
+    ("holey", Shape::Flag, Optional),
 ]);
 
 /// Reads a JSON body of a shape, of at most `limit` bytes.
@@ -160,6 +170,7 @@ fn check(value: &Value, shape: &Shape, path: &str) -> Result<(), Problem> {
             .try_for_each(|(index, value)| check(value, element, &format!("{path}[{index}]"))),
         (Shape::Hex(length), Value::String(text)) => check_hex(text, *length, path),
         (Shape::Decimal(bits), Value::String(text)) => check_decimal(text, *bits, path),
+        (Shape::Flag, Value::Bool(_)) => Ok(()),
         (Shape::Decimal(_), Value::Number(_)) => {
             Err(at(path, Code::BadNumber, "numbers are written as strings, so that no reader rounds them"))
         }
@@ -288,12 +299,12 @@ impl Parameters {
         }
     }
 
-    /// Takes `true` or `false`.
+    /// Takes `true` or `1`, `false` or `0`.
     pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Problem> {
         match self.0.remove(name).as_deref() {
             None => Ok(None),
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
             Some(_) => Err(at(name, Code::BadValue, "expected true or false")),
         }
     }

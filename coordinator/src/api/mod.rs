@@ -58,6 +58,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/resources", get(resources::list))
         .route("/v1/resources/{id}", get(resources::get_resource))
         .route("/v1/nullifiers/{nullifier}", get(resources::get_nullifier))
+        .route("/v1/proofs", post(proofs::post_proofs))
         .route("/v1/proofs/{key}", get(proofs::get_proof))
         .route("/v1/roots", get(chains::roots))
         .route("/v1/batches/{index}", get(chains::batch))

@@ -26,6 +26,7 @@ use super::{Api, chains, events, health, operations, proofs, requests, resources
         resources::get_resource,
         resources::get_nullifier,
         proofs::get_proof,
+        proofs::post_proofs,
         chains::roots,
         chains::batch,
         chains::chains,

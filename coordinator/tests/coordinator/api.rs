@@ -260,6 +260,7 @@ async fn the_description_names_every_route_and_the_pages_need_nothing_from_elsew
         "/v1/events",
         "/v1/issues",
         "/v1/nullifiers/{nullifier}",
+        "/v1/proofs",
         "/v1/proofs/{key}",
         "/v1/requests",
         "/v1/requests/{chain}/{number}",

@@ -9,6 +9,7 @@ mod crash;
 mod events;
 mod lifecycle;
 mod notes;
+mod proofs;
 mod queue_moves;
 mod requests;
 mod snapshots;

@@ -17,12 +17,13 @@ const BETWEEN: char = '\u{1e}';
 #[test]
 fn the_http_examples_of_the_readme_run() {
     let answers = run_block(&blocks()[0]);
-    let fields: [(&str, &[&str]); 7] = [
+    let fields: [(&str, &[&str]); 8] = [
         ("/v1/chains", &["chains", "domain"]),
         ("/v1/roots", &["roots"]),
         ("/v1/resources?", &["resources"]),
         ("/v1/resources/", &["id", "resource"]),
         ("/v1/proofs/", &["key", "index", "root", "present", "proof"]),
+        ("/v1/proofs\"", &["keys", "index", "root", "proof"]),
         ("/v1/transfers/", &["id", "status", "stages"]),
         ("/v1/nullifiers/", &["nullifier", "spent"]),
     ];
