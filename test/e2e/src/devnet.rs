@@ -1,6 +1,6 @@
 //! A devnet of its own for a test binary: started once, found through its ready file, ended with the test process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -15,6 +15,7 @@ use hypha_protocol::signing::hub_domain;
 use serde_json::{Value, json};
 
 use crate::FINALIZED_WITHIN;
+use crate::checker::{self, Batch, End, Evidence, Lie, Spoke};
 use crate::http::Api;
 use crate::process::{MARKER, is_alive, kill};
 use crate::rpc::Rpc;
@@ -81,6 +82,8 @@ pub struct Devnet {
     pub mark: String,
     folder: PathBuf,
     lifeline: Child,
+    /// Operations that were answered 202.
+    acknowledged: Mutex<BTreeSet<B256>>,
 }
 
 impl Devnet {
@@ -133,6 +136,7 @@ impl Devnet {
             mark: name.to_owned(),
             folder,
             lifeline,
+            acknowledged: Mutex::default(),
         }
     }
 
@@ -173,7 +177,7 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn issue(&self, issue: &Issue) -> String {
-        self.api.submit("issues", &json!(IssueJson::from(issue)))
+        self.acknowledged(self.api.submit("issues", &json!(IssueJson::from(issue))))
     }
 
     /// Hands in a transfer, and gives its id.
@@ -181,7 +185,49 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn transfer(&self, transfer: &Transfer) -> String {
-        self.api.submit("transfers", &json!(TransferJson::from(transfer)))
+        self.acknowledged(self.api.submit("transfers", &json!(TransferJson::from(transfer))))
+    }
+
+    /// Remembers that an operation was answered 202, so that [`Self::check_promises`] asks for its end.
+    ///
+    /// # Panics
+    /// When the id is none.
+    pub fn acknowledged(&self, id: String) -> String {
+        let word = id.parse().expect("an id is a word");
+        self.acknowledged.lock().expect("no test panics while it holds this").insert(word);
+        id
+    }
+
+    /// Requires that every promise was kept (`checker`): waits until all that was acknowledged has ended, and looks at the
+    /// chains.
+    ///
+    /// # Panics
+    /// When one was not.
+    pub fn check_promises(&self) {
+        let acknowledged = self.acknowledged.lock().expect("as above").clone();
+        let end =
+            |id: &B256| (*id, wait_until(&format!("{id} has ended"), FINALIZED_WITHIN, || self.end_of(id)));
+        let ends: BTreeMap<B256, End> = acknowledged.iter().map(end).collect();
+        let logs = |chain: &ChainInfo| Rpc::new(&chain.rpc).logs(chain.verifier);
+        let spokes = self.spokes().iter().map(|chain| Spoke::in_logs(chain.id, &logs(chain))).collect();
+        let count = ends.len();
+        let evidence = Evidence { acknowledged, ends, batches: Batch::in_logs(&logs(self.hub())), spokes };
+        let lies = checker::check(&evidence);
+        assert!(lies.is_empty(), "{}", lies.iter().map(Lie::to_string).collect::<Vec<_>>().join("\n"));
+        println!(
+            "{count} acknowledged operations and {} batches: every promise kept",
+            evidence.batches.len()
+        );
+    }
+
+    /// How an operation ended, as the service says.
+    fn end_of(&self, id: &B256) -> Option<End> {
+        let view = self.api.try_get(&format!("/v1/transfers/{id}"))?;
+        match view["status"].as_str()? {
+            "rejected" => Some(End::Rejected),
+            "finalized" => Some(End::Finalized(view["index"].as_str()?.parse().ok()?)),
+            _ => None,
+        }
     }
 
     /// Waits until all chains hold the same index and root, and gives both.

@@ -5,6 +5,7 @@
 
 mod anvil;
 pub mod calldata;
+pub mod checker;
 mod contracts;
 mod devnet;
 mod events;

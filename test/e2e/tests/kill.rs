@@ -44,6 +44,7 @@ fn killing_every_service_after_every_stage_changes_nothing() {
     let sweep = calldata::sweep(&devnet);
     println!("{sweep:?}");
     assert!(sweep.batches > 0 && sweep.transactions > sweep.batches, "{sweep:?}");
+    devnet.check_promises();
     devnet.verify();
 }
 

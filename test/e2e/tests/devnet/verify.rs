@@ -104,3 +104,9 @@ fn slot_of_root(rpc: &Rpc, contract: alloy::primitives::Address, index: u64, roo
     let place = held.iter().position(|word| word.as_ref().is_ok_and(|word| *word == root.to_string()));
     slots[place.expect("the root is in a mapping by index")]
 }
+
+#[test]
+fn every_promise_of_this_devnet_was_kept() {
+    moved();
+    devnet().check_promises();
+}
