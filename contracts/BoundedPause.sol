@@ -8,6 +8,9 @@ import {RootVerifier} from "./RootVerifier.sol";
 /// @dev The longest pause. The delay of governance is longer (`ExitTimelock`), so whatever it schedules can be fled from though
 /// new roots are stopped.
 uint64 constant MAX_PAUSE_SECONDS = 7 days;
+/// @dev The least time from the end of a pause to the next one. Calls of governance that arm the pause can be kept ready, so arming
+/// alone would let pauses follow one another; between two there is time for a whole way out (`ExitTimelock`).
+uint64 constant PAUSE_SPACING_SECONDS = 30 days;
 
 /// @title A bounded brake: stops new roots for a while, and nothing else
 abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
@@ -35,6 +38,8 @@ abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
     function pause() external onHomeChain {
         if (msg.sender != pauser) revert NotPauser(msg.sender);
         if (!pauseArmed) revert PauseSpent();
+        uint256 earliest = uint256(_pausedUntil) + PAUSE_SPACING_SECONDS;
+        if (block.timestamp < earliest) revert PauseTooSoon(earliest);
         pauseArmed = false;
         _pauseUntil(uint64(block.timestamp) + pauseSeconds);
     }
@@ -42,7 +47,7 @@ abstract contract BoundedPause is Ownable2Step, RootVerifier, IPausable {
     /// @inheritdoc IPausable
     function unpause() external onHomeChain {
         if (msg.sender != pauser && msg.sender != owner()) revert NotPauser(msg.sender);
-        _pauseUntil(uint64(block.timestamp));
+        if (block.timestamp < _pausedUntil) _pauseUntil(uint64(block.timestamp));
     }
 
     /// @inheritdoc IPausable

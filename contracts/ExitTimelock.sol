@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
-import {MAX_PAUSE_SECONDS} from "./BoundedPause.sol";
+import {MAX_PAUSE_SECONDS, PAUSE_SPACING_SECONDS} from "./BoundedPause.sol";
 import {IExitTimelock} from "./interfaces/IHypha.sol";
 
 /// @title The owner of all contracts: whoever dislikes what governance has scheduled can leave before it happens
@@ -29,7 +29,11 @@ contract ExitTimelock is TimelockController, IExitTimelock {
     ) TimelockController(delay, proposers, executors, address(0)) {
         if (proposers.length == 0) revert NoProposer();
         if (executors.length == 0) revert NoExecutor();
-        leastDelay = EXIT_SECONDS + MAX_PAUSE_SECONDS + livenessWindow + inclusionWindow;
+        uint256 windows = uint256(livenessWindow) + inclusionWindow;
+        uint256 maximum = PAUSE_SPACING_SECONDS - EXIT_SECONDS;
+        if (windows > maximum) revert WindowsTooLong(maximum, windows);
+        // A way out leads through the hub and a spoke, and each can be paused in its turn.
+        leastDelay = EXIT_SECONDS + 2 * MAX_PAUSE_SECONDS + windows;
         _checkDelay(delay);
     }
 

@@ -18,6 +18,7 @@ abstract contract HubQueue is RequestQueue, IRootHub {
     }
 
     /// @dev What every batch reads and writes of the queue and the turns: one slot.
+    /// @param sequencedAt Time of the last sequencer's batch, Unix seconds; like the next, only of those that left nothing overdue.
     /// @param strangerAt Time of the last batch of somebody who is no sequencer, Unix seconds.
     struct Progress {
         uint64 enqueued;
@@ -96,26 +97,22 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         return _progress.sequencedAt;
     }
 
-    /// @dev Lets a sequencer in at any time and restarts the window; others only while the window is open, which their
-    /// batches do not close, and not so soon after one another that a sequencer could never come between.
+    /// @dev Lets a sequencer in at any time; others only while the liveness window is open, and not so soon after one another that
+    /// a sequencer could never come between.
     /// @return opensAt From when on the window is open, and every request due.
-    function _takeTurn(Progress memory progress) internal view returns (uint256 opensAt) {
+    function _checkTurn(Progress memory progress) internal view returns (uint256 opensAt) {
         opensAt = uint256(progress.sequencedAt) + livenessWindow;
-        if (isSequencer[msg.sender]) {
-            progress.sequencedAt = uint64(block.timestamp);
-            return opensAt;
-        }
+        if (isSequencer[msg.sender]) return opensAt;
         if (block.timestamp < opensAt) revert NotSequencer(msg.sender, opensAt);
         uint256 until = uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR;
         if (block.timestamp < until) revert SequencersTurn(until);
-        progress.strangerAt = uint64(block.timestamp);
     }
 
-    /// @dev Takes what a batch resolves off the head of the queue; nothing may be left there that was due before it.
+    /// @dev Takes what a batch resolves off the head of the queue, which is something when anything there is due; then the turn ends.
     function _resolve(Progress memory progress, Operations.Resolution[] memory resolutions, uint256 opensAt)
         internal
     {
-        if (resolutions.length == 0) return _checkNotDue(progress, opensAt);
+        if (resolutions.length == 0) _checkNotDue(progress, opensAt);
         uint64 ownNumber = 0;
         for (uint256 i = 0; i < resolutions.length; ++i) {
             Operations.Resolution memory resolution = resolutions[i];
@@ -124,6 +121,7 @@ abstract contract HubQueue is RequestQueue, IRootHub {
             emit RequestResolved(resolution.chainId, resolution.number, resolution.executed);
         }
         if (ownNumber != 0) _credit(ownNumber);
+        _endTurn(progress);
     }
 
     /// @dev The hub's own requests enter its queue at once.
@@ -161,6 +159,17 @@ abstract contract HubQueue is RequestQueue, IRootHub {
             revert RequestMismatch(chainId, number, head.hash, resolution.hash);
         }
         delete _queuedAt[progress.resolved++];
+    }
+
+    /// @dev A sequencer's batch restarts the liveness window, and a stranger's gives the sequencers their turn: but not one that
+    /// leaves a request behind whose inclusion window is over. Otherwise a sequencer who resolves one at a time would
+    /// keep everybody out for as long as a queue can be made.
+    function _endTurn(Progress memory progress) private view {
+        bool leavesOverdue =
+            progress.resolved < progress.enqueued && block.timestamp >= _queuedAt[progress.resolved].dueAt;
+        if (leavesOverdue) return;
+        if (isSequencer[msg.sender]) progress.sequencedAt = uint64(block.timestamp);
+        else progress.strangerAt = uint64(block.timestamp);
     }
 
     function _checkNotDue(Progress memory progress, uint256 opensAt) private view {

@@ -45,7 +45,7 @@ contract RootHub is HubQueue, BoundedPause {
         whenNotPaused
     {
         Progress memory progress = _progress;
-        uint256 opensAt = _takeTurn(progress);
+        uint256 opensAt = _checkTurn(progress);
         uint64 held = index;
         if (batchIndex != held + 1) revert IndexMismatch(held + 1, batchIndex);
         bytes32 oldRoot = stateRoot();

@@ -255,6 +255,8 @@ interface IPausable {
     error NotPauser(address caller);
     /// @notice The pauser has paused already; only governance can arm it again.
     error PauseSpent();
+    /// @notice A pause ended not long ago: the next may begin at `earliest` (Unix seconds), `PAUSE_SPACING_SECONDS` (30 days) later.
+    error PauseTooSoon(uint256 earliest);
     /// @notice Built with a longer pause than is ever allowed.
     error PauseTooLong(uint64 maximum, uint64 actual);
 
@@ -373,11 +375,11 @@ interface IRootHub {
     /// @notice A sequencer was allowed or disallowed.
     event SequencerSet(address indexed sequencer, bool allowed);
 
-    /// @notice The caller is no sequencer, and a sequencer's batch came within the liveness window, which ends at
-    /// `opensAt` (Unix seconds).
+    /// @notice The caller is no sequencer, and a sequencer's batch that left no request overdue came within the liveness window,
+    /// which ends at `opensAt` (Unix seconds).
     error NotSequencer(address caller, uint256 opensAt);
-    /// @notice Somebody who is no sequencer applied a batch a short while ago, so it is the sequencers' turn until `until` (Unix
-    /// seconds): whoever is quicker could otherwise hold an open window open.
+    /// @notice Somebody who is no sequencer applied a batch a short while ago that left no request overdue, so it is the sequencers'
+    /// turn until `until` (Unix seconds): whoever is quicker could otherwise hold an open window open.
     error SequencersTurn(uint256 until);
     /// @notice The batch leaves this request unresolved though it is due since `dueAt` (Unix seconds).
     error RequestDue(uint256 chainId, uint64 number, uint256 dueAt);
@@ -415,7 +417,7 @@ interface IRootHub {
         returns (uint256 chainId, uint64 number, uint64 dueAt, bytes32 hash);
     /// @notice The greatest number of a chain's queue that has come to the hub.
     function enqueuedNumber(uint256 chainId) external view returns (uint64);
-    /// @notice Time of the last sequencer's batch, Unix seconds.
+    /// @notice Time of the last sequencer's batch that left no request overdue, Unix seconds: from it the liveness window runs.
     function lastSequencedAt() external view returns (uint64);
     /// @notice Whether `account` may apply batches at any time.
     function isSequencer(address account) external view returns (bool);
@@ -581,6 +583,8 @@ interface IAttestedFacts {
 interface IExitTimelock {
     /// @notice A delay in which not everybody could leave.
     error DelayTooShort(uint256 minimum, uint256 actual);
+    /// @notice Both windows together, in seconds, leave no time for a way out between two pauses.
+    error WindowsTooLong(uint256 maximum, uint256 actual);
     /// @notice Built with nobody who may schedule: nothing could ever be governed.
     error NoProposer();
     /// @notice Built with nobody who may execute: nothing could ever be governed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {PAUSE_SPACING_SECONDS} from "../../contracts/BoundedPause.sol";
 import {
     Batch,
     IOperationErrors,
@@ -199,11 +200,15 @@ contract HostileHandler is HonestHandler {
 
     // ---- brakes
 
-    /// @dev While it is paused, and longer than it may be.
+    /// @dev While it is paused, longer than it may be, and again soon after.
     function liePaused() external {
         vm.chainId(HUB_CHAIN);
         vm.prank(GOVERNANCE);
         hub.armPause(PAUSER);
+        if (block.timestamp < uint256(hub.pausedUntil()) + PAUSE_SPACING_SECONDS) {
+            vm.prank(PAUSER);
+            return _mustFail(address(hub), abi.encodeCall(hub.pause, ()), IPausable.PauseTooSoon.selector);
+        }
         vm.prank(PAUSER);
         hub.pause();
         Batch memory batch = drafted(issue(HUB_CHAIN, vm.addr(ALICE), 5));

@@ -104,9 +104,24 @@ contract BoundedPauseTest is RequestWorld {
         vm.prank(PAUSER);
         vm.expectRevert(abi.encodeWithSelector(IPausable.NotPauser.selector, PAUSER));
         hub.pause();
+        uint256 earliest = uint256(hub.pausedUntil()) + 30 days;
+        vm.warp(earliest - 1);
+        vm.prank(next);
+        vm.expectRevert(abi.encodeWithSelector(IPausable.PauseTooSoon.selector, earliest));
+        hub.pause();
+        vm.warp(earliest);
         vm.prank(next);
         hub.pause();
         assertFalse(hub.pauseArmed());
+    }
+
+    /// @dev What ends nothing does not put off the next pause.
+    function test_unpause_withoutAPause_changesNothing() public {
+        uint64 before = hub.pausedUntil();
+        vm.startPrank(PAUSER);
+        hub.unpause();
+        assertEq(hub.pausedUntil(), before);
+        hub.pause();
     }
 
     function test_pause_stranger_reverts() public {

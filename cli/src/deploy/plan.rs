@@ -11,8 +11,11 @@ use crate::exit::CliError;
 /// The longest pause that the contracts allow: `MAX_PAUSE_SECONDS`.
 const MAX_PAUSE_SECONDS: u64 = 7 * 24 * 3_600;
 
-/// What a person needs to leave beside what windows and a pause take: `EXIT_SECONDS` of `ExitTimelock`.
+/// What a person needs to leave beside what windows and pauses take: `EXIT_SECONDS` of `ExitTimelock`.
 const EXIT_SECONDS: u64 = 7 * 24 * 3_600;
+
+/// The longest that both windows may be together, so that a way out fits between two pauses: `PAUSE_SPACING_SECONDS` without that.
+const MAX_WINDOWS_SECONDS: u64 = 30 * 24 * 3_600 - EXIT_SECONDS;
 
 /// Time for governance to look at what is wrong.
 pub(crate) const fn default_pause_seconds() -> u64 {
@@ -129,11 +132,15 @@ impl Plan {
         attestors
     }
 
-    /// The shortest delay of governance in which everybody can leave: `leastDelay` of `ExitTimelock`.
+    /// The shortest delay of governance in which everybody can leave: `leastDelay` of `ExitTimelock`. The hub can be paused, and a
+    /// spoke after it.
     pub(crate) fn least_delay_s(&self) -> u64 {
-        [self.liveness_window_s, self.inclusion_window_s, EXIT_SECONDS]
-            .into_iter()
-            .fold(MAX_PAUSE_SECONDS, u64::saturating_add)
+        (2 * MAX_PAUSE_SECONDS + EXIT_SECONDS).saturating_add(self.windows_s())
+    }
+
+    /// Both windows together.
+    fn windows_s(&self) -> u64 {
+        self.liveness_window_s.saturating_add(self.inclusion_window_s)
     }
 
     /// Refuses a plan whose contracts would refuse to be built, before anything is sent.
@@ -184,7 +191,14 @@ impl Plan {
         let (least, delay) = (self.least_delay_s(), governance.delay_s);
         if delay < least {
             return refuse(format!(
-                "a delay of {delay} s lets not everybody leave: the longest pause, both windows and an exit take {least} s"
+                "a delay of {delay} s lets not everybody leave: the longest pauses of the hub and a spoke, both windows and an \
+                 exit take {least} s"
+            ));
+        }
+        let windows = self.windows_s();
+        if windows > MAX_WINDOWS_SECONDS {
+            return refuse(format!(
+                "both windows together are {windows} s: more than {MAX_WINDOWS_SECONDS} s do not fit between two pauses"
             ));
         }
         if governance.proposers.is_empty() {
@@ -223,7 +237,7 @@ mod tests {
         attestors_expire_at = 4000000000
         [governance]
         proposers = ["0x4444444444444444444444444444444444444444"]
-        delay_s = 1382400
+        delay_s = 1987200
         [hub]
         chain_id = 1
         name = "hub"
@@ -277,11 +291,18 @@ mod tests {
                 .validate()
                 .is_err()
         );
-        assert!(check("delay_s = 1382400", "delay_s = 1382399").is_err());
+        assert!(check("delay_s = 1987200", "delay_s = 1987199").is_err());
         assert!(check(&format!("[\"{proposer}\"]"), "[]").is_err());
         assert!(check(proposer, &Address::ZERO.to_string()).is_err());
-        let executor = format!("delay_s = 1382400\nexecutors = [\"{}\"]", Address::ZERO);
-        assert!(check("delay_s = 1382400", &executor).is_err());
+        let windows = |liveness_window_s: u64| {
+            let text = GOOD.replacen("86400", &liveness_window_s.to_string(), 1);
+            let text = text.replacen("delay_s = 1987200", "delay_s = 99999999", 1);
+            toml::from_str::<Plan>(&text).unwrap().validate()
+        };
+        windows(22 * 86_400).unwrap(); // and a day for inclusion
+        assert!(windows(22 * 86_400 + 1).is_err());
+        let executor = format!("delay_s = 1987200\nexecutors = [\"{}\"]", Address::ZERO);
+        assert!(check("delay_s = 1987200", &executor).is_err());
     }
 
     #[test]

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Batch, IRootHub, Resource} from "../../contracts/interfaces/IHypha.sol";
+import {RequestWorld} from "../utils/RequestWorld.sol";
+
+/// @title A queue that is filled to keep one request from ever being resolved
+contract QueueAttackTest is RequestWorld {
+    uint256 private constant STUFFED = 24;
+
+    /// @dev A hostile sequencer stuffs the queue ahead of the victim, gets the fees back, and then resolves one request a batch: never
+    /// the victim's. That does not restart the liveness window, so soon anybody resolves what is left.
+    function test_sequencer_resolvingOneDueRequestABatch_cannotHoldTheWindowShut() public {
+        Request[] memory stuffing = stuff();
+        Resource memory note = landNote(HUB_CHAIN, vm.addr(ALICE), 5);
+        Request memory victim = requestMove(HUB_CHAIN, note, SPOKE_CHAIN, vm.addr(BOB));
+        uint256 before = hub.lastSequencedAt();
+        vm.warp(block.timestamp + INCLUSION_WINDOW);
+        land(commitBatch(execute(stuffing[0])));
+        assertEq(hub.lastSequencedAt(), before, "the window goes on");
+        vm.warp(block.timestamp + WINDOW);
+        land(commitBatch(execute(stuffing[1])));
+        for (uint256 i = 2; i < stuffing.length; ++i) {
+            landAs(vm.addr(BOB), commitBatch(execute(stuffing[i])));
+        }
+        landAs(vm.addr(BOB), commitBatch(execute(victim)));
+        (uint64 enqueued, uint64 resolved) = hub.queue();
+        assertEq(resolved, enqueued, "without a wait between two batches");
+        Batch memory next = commitBatch(issue(HUB_CHAIN, vm.addr(ALICE), 1));
+        refuseAs(vm.addr(BOB), next, sequencersTurn());
+        land(next);
+        assertEq(hub.lastSequencedAt(), block.timestamp, "nothing is left that is overdue");
+    }
+
+    /// @dev Requests that are void for one and the same reason take a batch each, because a batch reads no key twice. With the
+    /// sequencers gone somebody else resolves them all at once, in as many batches.
+    function test_voidsOfOneSpentNote_waitForNobodysTurn() public {
+        Resource memory note = landNote(HUB_CHAIN, vm.addr(ALICE), 5);
+        Request[] memory spends = new Request[](8);
+        for (uint256 i = 0; i < spends.length; ++i) {
+            spends[i] = requestMove(HUB_CHAIN, note, SPOKE_CHAIN, vm.addr(uint256(i + 1)));
+        }
+        land(commitBatch(execute(spends[0])));
+        vm.warp(block.timestamp + INCLUSION_WINDOW + WINDOW);
+        for (uint256 i = 1; i < spends.length; ++i) {
+            landAs(vm.addr(BOB), commitBatch(voidOf(spends[i], INPUT_SPENT, 0)));
+        }
+        (uint64 enqueued, uint64 resolved) = hub.queue();
+        assertEq(resolved, enqueued);
+    }
+
+    function sequencersTurn() private view returns (bytes memory) {
+        return abi.encodeWithSelector(IRootHub.SequencersTurn.selector, block.timestamp + WINDOW / 8);
+    }
+
+    function stuff() private returns (Request[] memory stuffing) {
+        stuffing = new Request[](STUFFED);
+        for (uint256 i = 0; i < STUFFED; ++i) {
+            stuffing[i] = requestIssue(HUB_CHAIN, vm.addr(ISSUER), HUB_CHAIN, vm.addr(ISSUER), 1);
+        }
+    }
+}
