@@ -9,7 +9,7 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol;
 use hypha_e2e::{Anvil, Finished, command, finish, hypha, scratch};
-use hypha_protocol::contracts::{IAttestedFacts, IRootHub, IRootSpoke};
+use hypha_protocol::contracts::{IAttestedFacts, IPausable, IRootHub, IRootSpoke};
 use serde_json::{Value, json};
 
 sol! {
@@ -146,6 +146,17 @@ rpc = "{}"
         let record = self.record(chain_id).expect("a record");
         let address = &record["contracts"][contract.to_lowercase()]["address"];
         address.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{contract}: {record}"))
+    }
+
+    /// Writes into the hub's record that a contract was born a block later, so that its first logs are not seen.
+    fn record_later(&self, contract: &str) {
+        let path = self.folder.join(format!("{HUB}.json"));
+        let text = std::fs::read(&path).expect("a record");
+        let mut record: Value = serde_json::from_slice(&text).expect("a record is JSON");
+        let block = &mut record["contracts"][contract]["block"];
+        let born: u64 = block.as_str().and_then(|text| text.parse().ok()).expect("a height");
+        *block = json!((born + 1).to_string());
+        std::fs::write(path, record.to_string()).expect("the folder is this test's");
     }
 
     /// What `hypha verify-deployment` finds different: chain, contract and what it is.
@@ -307,13 +318,29 @@ fn what_governance_or_the_registrar_could_change_is_seen() {
         let found = world.differences_after(|chain| chain.send_as(timelock, hub, &other));
         assert_eq!(found, [format!("{HUB} RootHub: sequencers")]);
     }
-    let other = IRootHub::setFactVerifierCall { factVerifier: STRANGER };
-    let found = world.differences_after(|chain| chain.send_as(timelock, hub, &other));
-    assert_eq!(found, [format!("{HUB} RootHub: fact verifier")]);
+    let other = |account| IRootHub::setFactVerifierCall { factVerifier: account };
+    let found = world.differences_after(|chain| chain.send_as(timelock, hub, &other(STRANGER)));
+    assert_eq!(
+        found,
+        ["fact verifier", "fact verifiers so far"].map(|what| format!("{HUB} RootHub: {what}"))
+    );
+    let found = world.differences_after(|chain| {
+        chain.send_as(timelock, hub, &other(STRANGER));
+        chain.send_as(timelock, hub, &other(facts)); // as if nothing had been
+    });
+    assert_eq!(found, [format!("{HUB} RootHub: fact verifiers so far")]);
     let spoke = world.address(SPOKE, "RootSpoke");
     let other = IRootSpoke::setFactVerifierCall { factVerifier: STRANGER };
     let found = world.differences_on(&world.spokes[0].1, |chain| chain.send_as(timelock, spoke, &other));
-    assert_eq!(found, [format!("{SPOKE} RootSpoke: fact verifier")]);
+    let expected =
+        ["fact verifier", "fact verifiers so far"].map(|what| format!("{SPOKE} RootSpoke: {what}"));
+    assert_eq!(found, expected);
+    let freeze = IRootSpoke::freezeCall { atIndex: 1 };
+    let found = world.differences_on(&world.spokes[0].1, |chain| chain.send_as(timelock, spoke, &freeze));
+    assert_eq!(found, ["freezes and thaws", "frozen from"].map(|what| format!("{SPOKE} RootSpoke: {what}")));
+    let pauser = Address::repeat_byte(0x9a);
+    let found = world.differences_after(|chain| chain.send_as(pauser, hub, &IPausable::pauseCall {}));
+    assert_eq!(found, [format!("{HUB} RootHub: pause armed")]);
     let other = IRootHub::registerSpokeCall { chainId: U256::from(9), spoke: STRANGER };
     let found = world.differences_after(|chain| chain.send_as(timelock, hub, &other));
     assert_eq!(found, [format!("{HUB} RootHub: spokes")]);
@@ -326,6 +353,9 @@ fn what_governance_or_the_registrar_could_change_is_seen() {
     let found = world.differences_after(|chain| chain.send_as(timelock, facts, &other));
     assert_eq!(found, [format!("{HUB} AttestedFacts: set of attestors")]);
     assert_eq!(world.differences(), BTreeSet::new(), "all of it was undone");
+    world.record_later("RootHub");
+    let found = world.differences();
+    assert!(found.contains(&format!("{HUB} RootHub: birth")), "{found:?}");
 }
 
 /// A spoke that joins later is registered by the timelock, and by nobody sooner.

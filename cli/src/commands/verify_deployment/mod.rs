@@ -3,6 +3,7 @@
 mod checks;
 mod code;
 mod governance;
+mod past;
 mod verifiers;
 
 use std::path::PathBuf;
@@ -92,7 +93,7 @@ impl Ground<'_> {
                 _ if self.site.role == Role::Hub => {
                     verifiers::check_hub(&mut checks, &reader, self, recorded).await?;
                 }
-                _ => verifiers::check_spoke(&mut checks, &reader, self).await?,
+                _ => verifiers::check_spoke(&mut checks, &reader, self, recorded).await?,
             }
             all.extend(checks.done());
         }

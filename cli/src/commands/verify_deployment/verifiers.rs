@@ -1,7 +1,5 @@
 //! The settings of fact verifier, hub and spokes.
 
-use std::collections::BTreeSet;
-
 use alloy::primitives::{Address, U256};
 use hypha_protocol::contracts::{
     IAttestedFacts, IPausable, IRequestQueue, IRootHub, IRootSpoke, IRootVerifier,
@@ -10,9 +8,9 @@ use hypha_protocol::contracts::{
 use super::Ground;
 use super::checks::{Checks, NO_ANSWER, ask, listed};
 use super::governance::check_owner;
+use super::past::Past;
 use crate::deploy::record::Recorded;
 use crate::exit::CliError;
-use crate::history::{Pages, event};
 use crate::reader::Reader;
 
 /// Number of the set of attestors that a fact verifier is born with.
@@ -46,14 +44,13 @@ pub(super) async fn check_hub(
     recorded: &Recorded,
 ) -> Result<(), CliError> {
     let plan = ground.plan;
-    check_verifier(checks, reader, ground).await?;
+    let past = check_verifier(checks, reader, ground, recorded).await?;
     checks.answer(reader, "registrar", IRootHub::registrarCall {}, Address::ZERO).await?;
     let window = IRootHub::livenessWindowCall {};
     checks.answer(reader, "liveness window", window, plan.liveness_window_s).await?;
     let window = IRootHub::inclusionWindowCall {};
     checks.answer(reader, "inclusion window", window, plan.inclusion_window_s).await?;
-    let sequencers = sequencers(reader, recorded.block).await?;
-    checks.same("sequencers", listed(&plan.sequencers), listed(&sequencers));
+    checks.same("sequencers", listed(&plan.sequencers), listed(&past.sequencers));
     check_spokes(checks, reader, ground).await
 }
 
@@ -74,12 +71,19 @@ pub(super) async fn check_spoke(
     checks: &mut Checks,
     reader: &Reader,
     ground: &Ground<'_>,
+    recorded: &Recorded,
 ) -> Result<(), CliError> {
-    check_verifier(checks, reader, ground).await?;
+    check_verifier(checks, reader, ground, recorded).await?;
+    checks.answer(reader, "frozen from", IRootSpoke::frozenAtCall {}, u64::MAX).await?;
     checks.answer(reader, "attested", IRootSpoke::attestedCall {}, ground.site.planned.attested).await
 }
 
-async fn check_verifier(checks: &mut Checks, reader: &Reader, ground: &Ground<'_>) -> Result<(), CliError> {
+async fn check_verifier(
+    checks: &mut Checks,
+    reader: &Reader,
+    ground: &Ground<'_>,
+    recorded: &Recorded,
+) -> Result<Past, CliError> {
     let (plan, site, hub) = (ground.plan, ground.site, &ground.blueprint.hub);
     check_owner(checks, reader, ground.blueprint.owner).await?;
     checks.answer(reader, "hub chain", IRootVerifier::hubChainIdCall {}, plan.hub.chain_id).await?;
@@ -87,28 +91,12 @@ async fn check_verifier(checks: &mut Checks, reader: &Reader, ground: &Ground<'_
     checks.answer(reader, "fact verifier", IRootVerifier::factVerifierCall {}, site.facts.address).await?;
     let pauser = plan.pauser.unwrap_or_default();
     checks.answer(reader, "pauser", IPausable::pauserCall {}, pauser).await?;
+    checks.answer(reader, "pause armed", IPausable::pauseArmedCall {}, !pauser.is_zero()).await?;
     checks.answer(reader, "pause", IPausable::pauseSecondsCall {}, plan.pause_seconds).await?;
     checks.answer(reader, "request fee", IRequestQueue::requestFeeCall {}, plan.request_fee_wei).await?;
     let most = IRequestQueue::maxRequestFeeCall {};
-    checks.answer(reader, "greatest request fee", most, plan.max_request_fee_wei).await
-}
-
-/// Who may apply batches at any time, by all that the hub's logs say.
-async fn sequencers(reader: &Reader, from: u64) -> Result<BTreeSet<Address>, CliError> {
-    let mut sequencers = BTreeSet::new();
-    let mut pages = Pages::open(reader, from).await?;
-    while let Some(page) = pages.next().await? {
-        for log in &page {
-            match event::<IRootHub::SequencerSet>(log)? {
-                Some(set) if set.allowed => {
-                    sequencers.insert(set.sequencer);
-                }
-                Some(set) => {
-                    sequencers.remove(&set.sequencer);
-                }
-                None => {}
-            }
-        }
-    }
-    Ok(sequencers)
+    checks.answer(reader, "greatest request fee", most, plan.max_request_fee_wei).await?;
+    let past = Past::read(reader, recorded.block).await?;
+    past.check(checks);
+    Ok(past)
 }

@@ -1,0 +1,72 @@
+//! What happened to a hub or a spoke since it was born, as its logs say: what was changed and changed back leaves no other trace.
+
+use std::collections::BTreeSet;
+
+use alloy::primitives::Address;
+use hypha_chain::Log;
+use hypha_protocol::contracts::{IRootHub, IRootSpoke, IRootVerifier};
+
+use super::checks::{Checks, listed};
+use crate::exit::CliError;
+use crate::history::{Pages, event};
+use crate::reader::Reader;
+
+alloy::sol! {
+    /// OpenZeppelin's ownership. Only a constructor takes it from nobody.
+    interface IOwnable {
+        event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
+    }
+}
+
+/// All that the logs say.
+#[derive(Default)]
+pub(super) struct Past {
+    /// Who may apply batches at any time.
+    pub(super) sequencers: BTreeSet<Address>,
+    is_born: bool,
+    fact_verifiers: usize,
+    brakes: BTreeSet<&'static str>,
+}
+
+impl Past {
+    /// Reads the logs from a block on.
+    pub(super) async fn read(reader: &Reader, from: u64) -> Result<Self, CliError> {
+        let mut past = Self::default();
+        let mut pages = Pages::open(reader, from).await?;
+        while let Some(page) = pages.next().await? {
+            page.iter().try_for_each(|log| past.take(log))?;
+        }
+        Ok(past)
+    }
+
+    fn take(&mut self, log: &Log) -> Result<(), CliError> {
+        if let Some(set) = event::<IRootHub::SequencerSet>(log)? {
+            if set.allowed {
+                self.sequencers.insert(set.sequencer);
+            } else {
+                self.sequencers.remove(&set.sequencer);
+            }
+        }
+        self.is_born |= event::<IOwnable::OwnershipTransferred>(log)?
+            .is_some_and(|transferred| transferred.previousOwner.is_zero());
+        self.fact_verifiers += usize::from(event::<IRootVerifier::FactVerifierSet>(log)?.is_some());
+        let brakes = [
+            ("frozen", event::<IRootSpoke::FrozenAt>(log)?.is_some()),
+            ("withdrawn", event::<IRootSpoke::RootsWithdrawn>(log)?.is_some()),
+            ("restored", event::<IRootSpoke::RootRestored>(log)?.is_some()),
+            ("thawed", event::<IRootSpoke::Thawed>(log)?.is_some()),
+        ];
+        self.brakes.extend(brakes.into_iter().filter_map(|(word, happened)| happened.then_some(word)));
+        Ok(())
+    }
+
+    /// That all of its life was read, and that nothing in it could have planted a root or a request.
+    pub(super) fn check(&self, checks: &mut Checks) {
+        checks.same("birth", BORN, if self.is_born { BORN } else { "before the recorded block" });
+        checks.same("fact verifiers so far", 1, self.fact_verifiers);
+        checks.same("freezes and thaws", listed::<&str>([]), listed(self.brakes.iter().copied()));
+    }
+}
+
+/// Where a contract's first log must be: what came before the recorded block would not be seen.
+pub(super) const BORN: &str = "not before the recorded block";
