@@ -165,6 +165,13 @@ rpc = "{}"
         found
     }
 
+    /// What `hypha deploy --dry-run --json` prints: one document, and nothing beside it.
+    fn rehearsal(&self) -> Value {
+        let finished = self.hypha(&["deploy", "--dry-run", "--json"]);
+        assert_eq!(finished.status, Some(0), "{finished:?}");
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
+    }
+
     /// What is found different while `act` has been done to the hub's chain.
     fn differences_after(&self, act: impl FnOnce(&Anvil)) -> Vec<String> {
         self.differences_on(&self.hub, act)
@@ -255,10 +262,26 @@ fn other_code_owners_or_roles_are_seen() {
     let rehearsal = world.hypha(&["deploy", "--dry-run"]);
     assert_eq!((rehearsal.status, count(&rehearsal.stderr, "would come")), (Some(0), 6), "{rehearsal:?}");
     assert_eq!((world.hub.rpc.latest(), world.record(HUB)), (0, None), "a dry run changes nothing");
+    let before = world.rehearsal();
     world.deploy();
+    let after = world.rehearsal();
     assert_eq!(world.differences(), BTreeSet::new());
     let [timelock, facts, hub] =
         ["ExitTimelock", "AttestedFacts", "RootHub"].map(|name| world.address(HUB, name));
+    for (rehearsal, stands) in [(&before, false), (&after, true)] {
+        assert_eq!(rehearsal["owner"], json!(timelock));
+        let [first, second] = [&rehearsal["chains"][0], &rehearsal["chains"][1]];
+        assert_eq!((&first["chainId"], &first["role"]), (&json!(HUB.to_string()), &json!("hub")));
+        assert_eq!((&second["chainId"], &second["name"]), (&json!(SPOKE.to_string()), &json!("spoke")));
+        let contracts = first["contracts"].as_array().expect("contracts");
+        for (contract, address) in contracts.iter().zip([timelock, facts, hub]) {
+            assert_eq!((&contract["address"], &contract["stands"]), (&json!(address), &json!(stands)));
+            assert_eq!(contract["gas"].is_null(), stands, "{contract}");
+        }
+        assert_eq!(contracts.len(), 3);
+    }
+    let spoke = json!([{ "chainId": SPOKE.to_string(), "address": world.address(SPOKE, "RootSpoke") }]);
+    assert_eq!((&before["unknownSpokes"], &after["unknownSpokes"]), (&spoke, &json!([])));
     for (name, address) in [("ExitTimelock", timelock), ("AttestedFacts", facts), ("RootHub", hub)] {
         let found = world.differences_after(|chain| change_a_byte(chain, address));
         let expected = ["code", "code hash"].map(|what| format!("{HUB} {name}: {what}"));
