@@ -19,6 +19,9 @@ sol! {
         function updateDelay(uint256 newDelay) external;
         function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) external;
         function execute(address target, uint256 value, bytes payload, bytes32 predecessor, bytes32 salt) external;
+        function cancel(bytes32 id) external;
+        function hashOperation(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt) external pure returns (bytes32);
+        function getTimestamp(bytes32 id) external view returns (uint256);
     }
 
     interface IOwnable {
@@ -170,6 +173,13 @@ rpc = "{}"
         let finished = self.hypha(&["deploy", "--dry-run", "--json"]);
         assert_eq!(finished.status, Some(0), "{finished:?}");
         serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
+    }
+
+    /// What `hypha verify-deployment` says is scheduled, for a program and for a person.
+    fn scheduled(&self) -> (Value, String) {
+        let finished = self.hypha(&["verify-deployment", "--json"]);
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
+        (report["scheduled"].clone(), self.hypha(&["verify-deployment"]).stdout)
     }
 
     /// What is found different while `act` has been done to the hub's chain.
@@ -366,7 +376,8 @@ fn a_later_spoke_waits_for_the_timelock() {
     let data = alloy::primitives::Bytes::from(alloy::sol_types::SolCall::abi_encode(&call));
     assert!(said.contains(&format!("calls {hub} with {data}")), "{said}");
     let unknown = ["registered spoke", "spokes"].map(|what| format!("{HUB} RootHub: {what}"));
-    assert_eq!(world.differences(), BTreeSet::from(unknown));
+    assert_eq!(world.differences(), BTreeSet::from(unknown.clone()));
+    is_nothing_scheduled(&world);
 
     let timelock = world.address(HUB, "ExitTimelock");
     let (none, value) = (B256::ZERO, U256::ZERO);
@@ -380,10 +391,47 @@ fn a_later_spoke_waits_for_the_timelock() {
         delay,
     };
     world.hub.send_as(PROPOSER, timelock, &schedule);
+    let hash = ITimelock::hashOperationCall {
+        target: hub,
+        value,
+        data: data.clone(),
+        predecessor: none,
+        salt: none,
+    };
+    let id = world.hub.rpc.call(timelock, hash, None);
+    let ready_at = world.hub.rpc.call(timelock, ITimelock::getTimestampCall { id }, None);
+    let words = format!("registerSpoke {{ chainId: {}, spoke: {:?} }}", call.chainId, call.spoke);
+    let (report, text) = world.scheduled();
+    let expected = json!([{
+        "chainId": HUB.to_string(),
+        "id": id,
+        "readyAt": ready_at.to_string(),
+        "calls": [{ "target": hub, "contract": "RootHub", "value": "0", "data": data, "words": words }],
+    }]);
+    assert_eq!(report, expected);
+    for said in [id.to_string(), format!("RootHub at {hub}: {words}"), "ready in 15 d 1 h".into()] {
+        assert!(text.contains(&said), "{said}: {text}");
+    }
+    assert_eq!(world.differences(), BTreeSet::from(unknown), "what is scheduled is no difference");
+    world.hub.undone(|| {
+        world.hub.send_as(PROPOSER, timelock, &ITimelock::cancelCall { id });
+        is_nothing_scheduled(&world);
+    });
+
     world.hub.rpc.ask("evm_increaseTime", json!([DELAY_S]));
+    world.hub.rpc.ask("anvil_mine", json!([]));
+    assert!(world.scheduled().1.contains("ready now"));
     let execute = ITimelock::executeCall { target: hub, value, payload: data, predecessor: none, salt: none };
     world.hub.send_as(STRANGER, timelock, &execute);
     assert_eq!(world.differences(), BTreeSet::new());
+    is_nothing_scheduled(&world);
+}
+
+/// Nothing is about to change, and both forms of the report say so.
+fn is_nothing_scheduled(world: &World) {
+    let (report, text) = world.scheduled();
+    assert_eq!(report, json!([]));
+    assert!(text.contains("nothing is scheduled"), "{text}");
 }
 
 /// Flips a bit of the code in its middle.
