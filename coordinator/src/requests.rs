@@ -160,6 +160,11 @@ impl Requests {
             .find(|entry| entry.request.created().iter().any(|note| resource_id(note) == *output))
     }
 
+    /// Whether an open request asks for this very transfer, which spends this note.
+    pub fn asks_for(&self, transfer: &B256, input: &B256) -> bool {
+        self.named(input).any(|entry| entry.id() == *transfer)
+    }
+
     fn named(&self, note: &B256) -> impl Iterator<Item = &RequestEntry> {
         self.open_notes.get(note).into_iter().flatten().filter_map(|name| self.entries.get(name))
     }

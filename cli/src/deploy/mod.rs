@@ -5,6 +5,7 @@ pub(crate) mod artifact;
 pub(crate) mod blueprint;
 pub(crate) mod plan;
 pub(crate) mod record;
+pub(crate) mod rehearsal;
 mod sender;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use alloy::primitives::{Address, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use futures::future::try_join_all;
-use hypha_chain::{BlockTag, Call, Chain};
+use hypha_chain::{BlockTag, Chain};
 use hypha_protocol::contracts::IRootHub;
 
 use crate::deployment::Deployment;
@@ -53,28 +54,6 @@ pub(crate) async fn deploy(task: &Task<'_>) -> Result<Deployment, CliError> {
     task.register(&senders[0], &blueprint).await?;
     let chains = blueprint.sites().zip(&records).map(|(site, record)| record.deployed(site));
     Ok(Deployment { chains: chains.collect() })
-}
-
-/// Says what [`deploy`] would do, as far as the chains can tell beforehand, and changes nothing.
-pub(crate) async fn rehearse(task: &Task<'_>) -> Result<(), CliError> {
-    let code = Code::read(task.artifacts)?;
-    let blueprint = Blueprint::new(task.plan, &code, task.deployer())?;
-    for site in blueprint.sites() {
-        let chain = connect_with_factory(site.planned).await?;
-        for part in site.parts() {
-            task.rehearse_part(&chain, part).await?;
-        }
-    }
-    let hub = connect(task.plan.hub.rpc.expose(), task.plan.hub.chain_id).await?;
-    let unknown = if stands(&hub, blueprint.hub.verifier.address).await? {
-        task.unknown_spokes(&blueprint).await?
-    } else {
-        blueprint.spokes.iter().map(named).collect()
-    };
-    if !unknown.is_empty() {
-        (task.progress)(format!("chain {}: the hub would be told of chains {}", hub.id(), ids(&unknown)));
-    }
-    Ok(())
 }
 
 impl Task<'_> {
@@ -133,18 +112,6 @@ impl Task<'_> {
         let (block, gas) = (receipt.block_number, receipt.gas_used);
         (self.progress)(format!("chain {}: {name} at {address} (block {block}, {gas} gas)", chain.id()));
         Ok(Some(block))
-    }
-
-    async fn rehearse_part(&self, chain: &Arc<dyn Chain>, part: &Part<'_>) -> Result<(), CliError> {
-        let (name, address) = (part.artifact.name(), part.address);
-        if stands(chain, address).await? {
-            (self.progress)(format!("chain {}: {name} stands at {address}, would be kept", chain.id()));
-            return Ok(());
-        }
-        let call = Call { from: self.deployer(), ..Call::view(FACTORY, part.to_factory(self.plan)) };
-        let gas = chain.estimate_gas(call).await.map_err(|error| failure(chain.id(), error))?;
-        (self.progress)(format!("chain {}: {name} would come to {address} ({gas} gas)", chain.id()));
-        Ok(())
     }
 
     /// Tells the hub of the spokes that it does not know yet: the first ones as its registrar, which works once. Later ones are

@@ -12,6 +12,7 @@ use hypha_protocol::status::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::events::RequestNameView;
 use super::forms::{self, Segment, bad_value};
 use super::problem::{Code, Problem};
 use super::stages::{Reached, ReasonView, StageView, reached, stages};
@@ -52,6 +53,9 @@ pub(crate) struct OperationView {
     /// The batch that carries it.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<String>,
+    /// The request that was executed in its place, because it asked for the same transfer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestNameView>,
     /// The root of that batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<String>,
@@ -142,6 +146,7 @@ fn view_of(id: B256, row: OperationRow, reached: &[Reached], hub: u64) -> Result
         reason: row.progress.rejection.clone().map(ReasonView::from),
         submitted_at: since,
         index: row.progress.index.map(|index| index.to_string()),
+        request: row.progress.request.map(RequestNameView::from),
         root: committed.map(|batch| batch.root.to_string()),
         created: operation.created().iter().map(|resource| resource_id(resource).to_string()).collect(),
         spent: operation.input_ids().iter().map(B256::to_string).collect(),

@@ -127,6 +127,7 @@ impl<'state> Chosen<'state> {
         for entry in state.waiting() {
             match judge(state, entry, self.config) {
                 Verdict::Waits => {}
+                Verdict::Never(_) if is_requested(state, entry) => {}
                 Verdict::Never(refusal) => reject(update, entry, &refusal, now),
                 Verdict::Ready => {
                     if !self.take_room(entry.size - COUNT_BYTES, entry.operation.key_count()) {
@@ -161,6 +162,14 @@ fn judge(state: &State, entry: &Entry, config: &BatchConfig) -> Verdict {
         Verdict::Ready if !created.iter().all(is_known) => Verdict::Waits,
         verdict => verdict,
     }
+}
+
+/// Whether a request for the same transfer is in the hub's queue, or was executed: when that is final, so is this
+/// (`finalize.rs`). The two have one id, for the content is the same.
+fn is_requested(state: &State, entry: &Entry) -> bool {
+    let Some(input) = entry.operation.input_ids().first().copied() else { return false };
+    let spent = state.notes.get(&input).and_then(|note| note.spent);
+    spent.is_some_and(|origin| origin.operation == entry.id) || state.requests.asks_for(&entry.id, &input)
 }
 
 fn judge_inputs(state: &State, inputs: &[B256]) -> Verdict {

@@ -124,6 +124,7 @@ fn confirmations(
 }
 
 /// What final batches carry, once every concerned spoke has confirmed the batch. A void is the last word as soon as it is final.
+/// A transfer that was handed in and waits ends with the request for the same.
 fn finalize_members(
     state: &State,
     update: &mut Update,
@@ -144,6 +145,9 @@ fn finalize_members(
                 update.move_request(entry.at(progress), None, now);
             } else if is_confirmed(entry.domains()) {
                 update.move_request(entry.at(ProgressRecord::finalized(*index, now)), None, now);
+                if let Some(same) = state.entry_of(&entry.id()) {
+                    update.progress(same, ProgressRecord::finalized_by(entry.name(), *index, now), None, now);
+                }
             }
         }
         for entry in state.members_of(batch) {

@@ -37,6 +37,9 @@ pub struct ProgressRecord {
     pub ended_at: Option<u64>,
     /// Why, when rejected.
     pub rejection: Option<Rejection>,
+    /// Of a transfer that was handed in, the request for the same transfer that a batch executed in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestName>,
 }
 
 impl ProgressRecord {
@@ -47,22 +50,28 @@ impl ProgressRecord {
 
     /// Waiting for a batch.
     pub fn admitted() -> Self {
-        Self { status: Status::Admitted, index: None, ended_at: None, rejection: None }
+        Self { status: Status::Admitted, index: None, ended_at: None, rejection: None, request: None }
     }
 
     /// Carried by the batch `index`.
     pub fn in_batch(status: Status, index: u64) -> Self {
-        Self { status, index: Some(index), ended_at: None, rejection: None }
+        Self { status, index: Some(index), ..Self::admitted() }
     }
 
     /// Refused for good.
     pub fn rejected(rejection: Rejection, at: u64) -> Self {
-        Self { status: Status::Rejected, index: None, ended_at: Some(at), rejection: Some(rejection) }
+        let ended_at = Some(at);
+        Self { status: Status::Rejected, ended_at, rejection: Some(rejection), ..Self::admitted() }
     }
 
     /// In a final batch that every chain which it concerns has confirmed.
     pub fn finalized(index: u64, at: u64) -> Self {
         Self { ended_at: Some(at), ..Self::in_batch(Status::Finalized, index) }
+    }
+
+    /// As [`Self::finalized`], because this request for the same was executed.
+    pub fn finalized_by(request: RequestName, index: u64, at: u64) -> Self {
+        Self { request: Some(request), ..Self::finalized(index, at) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Requests: whatever they say, each is resolved in its turn, and nothing else waits for long.
 
 use axum::http::StatusCode;
+use hypha_chain::ports::{BlockTag, Chain as _};
 use hypha_chain::simulated::Faults;
-use hypha_protocol::operations::{Request, Resource};
+use hypha_protocol::operations::{Content, Operation, Output, Request, Resource, Transfer};
+use serde_json::{Value, json};
 
 use super::asking::*;
 use super::events::read as events;
@@ -174,6 +176,133 @@ async fn a_request_comes_before_every_transfer_that_touches_its_notes() {
     world.until(&running, &onward, "finalized").await;
     is_replayed(&world, &running).await;
     running.stop().await.unwrap();
+}
+
+/// A transfer to hand in, of a note that a request brought into being, where operations wait for company for ever and requests
+/// do not.
+struct Prepared {
+    world: World,
+    running: Running,
+    transfer: Transfer,
+    id: String,
+}
+
+impl Prepared {
+    /// Its deadline is so many seconds after the hub's time; of these each block takes one.
+    async fn due_in(seconds: u64) -> Self {
+        let mut world = World::new();
+        world.batch.max_age_ms = u64::MAX;
+        let running = world.start().await;
+        let first = asks_issue(HUB_ID, 1);
+        world.enqueue(&first);
+        world.until_request(&running, &first, "finalized").await;
+        let deadline = world.hub.block(BlockTag::Latest).await.unwrap().unwrap().time + seconds;
+        let inputs = first.created();
+        let outputs = [Output { kind: inputs[0].kind, ..output("bob", HUB_ID, 100) }];
+        let transfer = transfer_until(&inputs, &outputs, &["alice"], deadline);
+        let id = Operation::Transfer(transfer.clone()).id().to_string();
+        Self { world, running, transfer, id }
+    }
+
+    async fn hand_in(&self) {
+        self.running.accept(&Operation::Transfer(self.transfer.clone())).await;
+    }
+
+    /// A request for the same transfer. Whose note it is asks for it, and does not sign.
+    fn asks(&self, number: u64) -> Request {
+        let transfer = Transfer { signatures: Vec::new(), ..self.transfer.clone() };
+        let content = Content::Transfer(transfer);
+        let asked = Request::new(HUB_ID, number, key("alice").address(), content).unwrap();
+        assert_eq!(asked.operation_id().to_string(), self.id);
+        asked
+    }
+
+    async fn until(&self, status: &str) -> Value {
+        self.world.until(&self.running, &self.id, status).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_is_also_requested_ends_as_its_request_does() {
+    let prepared = Prepared::due_in(1_000_000).await;
+    prepared.hand_in().await;
+    let Prepared { world, running, .. } = &prepared;
+    let asked = prepared.asks(2);
+    world.enqueue(&asked);
+    let request = world.until_request(running, &asked, "finalized").await;
+    let view = prepared.until("finalized").await;
+    let name = json!({ "chainId": HUB_ID.to_string(), "number": "2" });
+    assert_eq!((&view["request"], &view["index"]), (&name, &request["index"]), "{view:#}");
+    let stage = |view: &Value, word: &str| {
+        let mut stages = view["stages"].as_array().unwrap().iter();
+        stages.find(|stage| stage["stage"] == word).unwrap()["tx"].clone()
+    };
+    assert_eq!(stage(&view, "delivered"), stage(&request, "delivered"));
+    is_replayed(world, running).await;
+    prepared.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_whose_deadline_passes_while_its_request_waits_is_executed() {
+    let prepared = Prepared::due_in(100).await;
+    let Prepared { world, running, .. } = &prepared;
+    let (other, asked) = (asks_issue(HUB_ID, 2), prepared.asks(3));
+    world.hub.set_faults(losing());
+    world.enqueue(&other);
+    world.hub.mine();
+    eventually("committed", async || running.get(&path(&other)).await.1["status"] == "committed").await;
+    prepared.hand_in().await;
+    world.enqueue(&asked);
+    world.hub.mine_many(200);
+    eventually("admitted", async || running.get(&path(&asked)).await.1["status"] == "admitted").await;
+    world.hub.set_faults(Faults::default());
+    world.until_request(running, &asked, "finalized").await;
+    prepared.until("finalized").await;
+    prepared.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_whose_request_is_void_ends_by_itself() {
+    let prepared = Prepared::due_in(1_000_000).await;
+    prepared.hand_in().await;
+    let Prepared { world, running, transfer, .. } = &prepared;
+    let outputs = [Output { owner: key("carol").address(), ..transfer.outputs[0].clone() }];
+    let other = asks_transfer(HUB_ID, 2, "alice", &transfer.inputs, &outputs);
+    let asked = prepared.asks(3);
+    [&other, &asked].into_iter().for_each(|request| world.enqueue(request));
+    world.until_request(running, &asked, "rejected").await;
+    let view = prepared.until("rejected").await;
+    assert_eq!(
+        (&view["reason"]["code"], &view["request"]),
+        (&json!("input_spent"), &Value::Null),
+        "{view:#}"
+    );
+    assert!(view["reason"]["detail"].as_str().unwrap().contains(&other.operation_id().to_string()));
+    prepared.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_whose_executed_request_a_reorg_drops_is_executed_by_itself() {
+    let prepared = Prepared::due_in(1_000_000).await;
+    prepared.hand_in().await;
+    let Prepared { world, running, id, .. } = &prepared;
+    let asked = prepared.asks(2);
+    world.enqueue(&asked);
+    world.hub.mine();
+    eventually("sent", async || !world.hub.pool().is_empty()).await;
+    world.hub.mine();
+    eventually("delivered", async || running.get(&path(&asked)).await.1["status"] == "delivered").await;
+    assert_eq!(running.get(&format!("/v1/transfers/{id}")).await.1["status"], "admitted");
+    world.hub.reorg(2);
+    world.queue().pop();
+    world.hub.mine_many(4);
+    eventually("gone", async || running.get(&path(&asked)).await.0 == StatusCode::NOT_FOUND).await;
+    // Which is company.
+    world.enqueue(&asks_issue(HUB_ID, 2));
+    let view = prepared.until("finalized").await;
+    assert_eq!(view["request"], Value::Null, "{view:#}");
+    is_replayed(world, running).await;
+    prepared.running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

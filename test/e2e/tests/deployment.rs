@@ -19,6 +19,9 @@ sol! {
         function updateDelay(uint256 newDelay) external;
         function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) external;
         function execute(address target, uint256 value, bytes payload, bytes32 predecessor, bytes32 salt) external;
+        function cancel(bytes32 id) external;
+        function hashOperation(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt) external pure returns (bytes32);
+        function getTimestamp(bytes32 id) external view returns (uint256);
     }
 
     interface IOwnable {
@@ -176,6 +179,20 @@ rpc = "{}"
         found
     }
 
+    /// What `hypha deploy --dry-run --json` prints: one document, and nothing beside it.
+    fn rehearsal(&self) -> Value {
+        let finished = self.hypha(&["deploy", "--dry-run", "--json"]);
+        assert_eq!(finished.status, Some(0), "{finished:?}");
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
+    }
+
+    /// What `hypha verify-deployment` says is scheduled, for a program and for a person.
+    fn scheduled(&self) -> (Value, String) {
+        let finished = self.hypha(&["verify-deployment", "--json"]);
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
+        (report["scheduled"].clone(), self.hypha(&["verify-deployment"]).stdout)
+    }
+
     /// What is found different while `act` has been done to the hub's chain.
     fn differences_after(&self, act: impl FnOnce(&Anvil)) -> Vec<String> {
         self.differences_on(&self.hub, act)
@@ -266,10 +283,26 @@ fn other_code_owners_or_roles_are_seen() {
     let rehearsal = world.hypha(&["deploy", "--dry-run"]);
     assert_eq!((rehearsal.status, count(&rehearsal.stderr, "would come")), (Some(0), 6), "{rehearsal:?}");
     assert_eq!((world.hub.rpc.latest(), world.record(HUB)), (0, None), "a dry run changes nothing");
+    let before = world.rehearsal();
     world.deploy();
+    let after = world.rehearsal();
     assert_eq!(world.differences(), BTreeSet::new());
     let [timelock, facts, hub] =
         ["ExitTimelock", "AttestedFacts", "RootHub"].map(|name| world.address(HUB, name));
+    for (rehearsal, stands) in [(&before, false), (&after, true)] {
+        assert_eq!(rehearsal["owner"], json!(timelock));
+        let [first, second] = [&rehearsal["chains"][0], &rehearsal["chains"][1]];
+        assert_eq!((&first["chainId"], &first["role"]), (&json!(HUB.to_string()), &json!("hub")));
+        assert_eq!((&second["chainId"], &second["name"]), (&json!(SPOKE.to_string()), &json!("spoke")));
+        let contracts = first["contracts"].as_array().expect("contracts");
+        for (contract, address) in contracts.iter().zip([timelock, facts, hub]) {
+            assert_eq!((&contract["address"], &contract["stands"]), (&json!(address), &json!(stands)));
+            assert_eq!(contract["gas"].is_null(), stands, "{contract}");
+        }
+        assert_eq!(contracts.len(), 3);
+    }
+    let spoke = json!([{ "chainId": SPOKE.to_string(), "address": world.address(SPOKE, "RootSpoke") }]);
+    assert_eq!((&before["unknownSpokes"], &after["unknownSpokes"]), (&spoke, &json!([])));
     for (name, address) in [("ExitTimelock", timelock), ("AttestedFacts", facts), ("RootHub", hub)] {
         let found = world.differences_after(|chain| change_a_byte(chain, address));
         let expected = ["code", "code hash"].map(|what| format!("{HUB} {name}: {what}"));
@@ -353,9 +386,11 @@ fn what_governance_or_the_registrar_could_change_is_seen() {
     let found = world.differences_after(|chain| chain.send_as(timelock, facts, &other));
     assert_eq!(found, [format!("{HUB} AttestedFacts: set of attestors")]);
     assert_eq!(world.differences(), BTreeSet::new(), "all of it was undone");
-    world.record_later("RootHub");
-    let found = world.differences();
-    assert!(found.contains(&format!("{HUB} RootHub: birth")), "{found:?}");
+    for contract in ["RootHub", "ExitTimelock"] {
+        world.record_later(contract);
+        let found = world.differences();
+        assert!(found.contains(&format!("{HUB} {contract}: birth")), "{found:?}");
+    }
 }
 
 /// A spoke that joins later is registered by the timelock, and by nobody sooner.
@@ -373,7 +408,8 @@ fn a_later_spoke_waits_for_the_timelock() {
     let data = alloy::primitives::Bytes::from(alloy::sol_types::SolCall::abi_encode(&call));
     assert!(said.contains(&format!("calls {hub} with {data}")), "{said}");
     let unknown = ["registered spoke", "spokes"].map(|what| format!("{HUB} RootHub: {what}"));
-    assert_eq!(world.differences(), BTreeSet::from(unknown));
+    assert_eq!(world.differences(), BTreeSet::from(unknown.clone()));
+    is_nothing_scheduled(&world);
 
     let timelock = world.address(HUB, "ExitTimelock");
     let (none, value) = (B256::ZERO, U256::ZERO);
@@ -387,10 +423,47 @@ fn a_later_spoke_waits_for_the_timelock() {
         delay,
     };
     world.hub.send_as(PROPOSER, timelock, &schedule);
+    let hash = ITimelock::hashOperationCall {
+        target: hub,
+        value,
+        data: data.clone(),
+        predecessor: none,
+        salt: none,
+    };
+    let id = world.hub.rpc.call(timelock, hash, None);
+    let ready_at = world.hub.rpc.call(timelock, ITimelock::getTimestampCall { id }, None);
+    let words = format!("registerSpoke {{ chainId: {}, spoke: {:?} }}", call.chainId, call.spoke);
+    let (report, text) = world.scheduled();
+    let expected = json!([{
+        "chainId": HUB.to_string(),
+        "id": id,
+        "readyAt": ready_at.to_string(),
+        "calls": [{ "target": hub, "contract": "RootHub", "value": "0", "data": data, "words": words }],
+    }]);
+    assert_eq!(report, expected);
+    for said in [id.to_string(), format!("RootHub at {hub}: {words}"), "ready in 15 d 1 h".into()] {
+        assert!(text.contains(&said), "{said}: {text}");
+    }
+    assert_eq!(world.differences(), BTreeSet::from(unknown), "what is scheduled is no difference");
+    world.hub.undone(|| {
+        world.hub.send_as(PROPOSER, timelock, &ITimelock::cancelCall { id });
+        is_nothing_scheduled(&world);
+    });
+
     world.hub.rpc.ask("evm_increaseTime", json!([DELAY_S]));
+    world.hub.rpc.ask("anvil_mine", json!([]));
+    assert!(world.scheduled().1.contains("ready now"));
     let execute = ITimelock::executeCall { target: hub, value, payload: data, predecessor: none, salt: none };
     world.hub.send_as(STRANGER, timelock, &execute);
     assert_eq!(world.differences(), BTreeSet::new());
+    is_nothing_scheduled(&world);
+}
+
+/// Nothing is about to change, and both forms of the report say so.
+fn is_nothing_scheduled(world: &World) {
+    let (report, text) = world.scheduled();
+    assert_eq!(report, json!([]));
+    assert!(text.contains("nothing is scheduled"), "{text}");
 }
 
 /// Flips a bit of the code in its middle.

@@ -1,13 +1,15 @@
-//! Who may govern, and after how long: the timelock, and that it is the owner.
+//! Who may govern, and after how long: the timelock, that it is the owner, and what it has scheduled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, B256, U256, keccak256};
+use hypha_chain::Log;
 use hypha_protocol::contracts::IExitTimelock;
 
 use super::checks::{Checks, listed};
+use super::past::check_birth;
+use crate::deploy::blueprint::FACTORY;
 use crate::deploy::plan::Plan;
-use crate::deploy::record::Recorded;
 use crate::exit::CliError;
 use crate::history::{Pages, event};
 use crate::reader::Reader;
@@ -23,6 +25,16 @@ alloy::sol! {
     interface ITimelock {
         event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
         event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender);
+        event CallScheduled(
+            bytes32 indexed id,
+            uint256 indexed index,
+            address target,
+            uint256 value,
+            bytes data,
+            bytes32 predecessor,
+            uint256 delay
+        );
+        function getTimestamp(bytes32 id) external view returns (uint256);
         function getMinDelay() external view returns (uint256);
     }
 }
@@ -40,17 +52,54 @@ pub(super) async fn check_owner(
     checks.answer(reader, "pending owner", IOwnable2Step::pendingOwnerCall {}, Address::ZERO).await
 }
 
+/// What a timelock's logs say.
+#[derive(Default)]
+pub(super) struct TimelockHistory {
+    /// Whether the logs of its constructor are among them.
+    is_born: bool,
+    /// Who has which role.
+    members: BTreeMap<B256, BTreeSet<Address>>,
+    /// Every call that was ever scheduled, by its operation and its place there.
+    pub(super) calls: BTreeMap<(B256, U256), ITimelock::CallScheduled>,
+}
+
+impl TimelockHistory {
+    /// Reads the logs from a block on.
+    pub(super) async fn read(reader: &Reader, from: u64) -> Result<Self, CliError> {
+        let mut history = Self::default();
+        let mut pages = Pages::open(reader, from).await?;
+        while let Some(page) = pages.next().await? {
+            page.iter().try_for_each(|log| history.take(log))?;
+        }
+        Ok(history)
+    }
+
+    fn take(&mut self, log: &Log) -> Result<(), CliError> {
+        if let Some(granted) = event::<ITimelock::RoleGranted>(log)? {
+            // Roles that its constructor gives are given by who created it, which calls nothing ever after.
+            self.is_born |= granted.sender == FACTORY;
+            self.members.entry(granted.role).or_default().insert(granted.account);
+        } else if let Some(revoked) = event::<ITimelock::RoleRevoked>(log)? {
+            self.members.entry(revoked.role).or_default().remove(&revoked.account);
+        } else if let Some(call) = event::<ITimelock::CallScheduled>(log)? {
+            self.calls.insert((call.id, call.index), call);
+        }
+        Ok(())
+    }
+}
+
 /// The delay, its lower bound, and everybody who has a role.
 pub(super) async fn check_timelock(
     checks: &mut Checks,
     reader: &Reader,
     plan: &Plan,
-    recorded: &Recorded,
+    history: &TimelockHistory,
 ) -> Result<(), CliError> {
     let governance = plan.governance.as_ref().expect("a plan without it has no timelock");
     checks.answer(reader, "delay", ITimelock::getMinDelayCall {}, governance.delay_s).await?;
     checks.answer(reader, "least delay", IExitTimelock::leastDelayCall {}, plan.least_delay_s()).await?;
-    let mut members = members(reader, recorded.block).await?;
+    check_birth(checks, history.is_born);
+    let mut members = history.members.clone();
     let mut role = |what, role: B256, expected: &[Address]| {
         let actual = members.remove(&role).unwrap_or_default();
         checks.same(what, listed(expected), listed(&actual));
@@ -62,20 +111,4 @@ pub(super) async fn check_timelock(
     let others = members.into_values().flatten();
     checks.same("other roles", listed::<Address>([]), listed(others));
     Ok(())
-}
-
-/// Who has which role, by all that the timelock's logs say was given and taken.
-async fn members(reader: &Reader, from: u64) -> Result<BTreeMap<B256, BTreeSet<Address>>, CliError> {
-    let mut members: BTreeMap<B256, BTreeSet<Address>> = BTreeMap::new();
-    let mut pages = Pages::open(reader, from).await?;
-    while let Some(page) = pages.next().await? {
-        for log in &page {
-            if let Some(granted) = event::<ITimelock::RoleGranted>(log)? {
-                members.entry(granted.role).or_default().insert(granted.account);
-            } else if let Some(revoked) = event::<ITimelock::RoleRevoked>(log)? {
-                members.entry(revoked.role).or_default().remove(&revoked.account);
-            }
-        }
-    }
-    Ok(members)
 }

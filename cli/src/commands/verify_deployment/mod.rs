@@ -1,9 +1,11 @@
 //! `hypha verify-deployment`: compares what stands on the chains with what the plan and the compiled code say.
 
+mod calls;
 mod checks;
 mod code;
 mod governance;
 mod past;
+mod scheduled;
 mod verifiers;
 
 use std::path::PathBuf;
@@ -19,12 +21,15 @@ use crate::output::{Table, print};
 use crate::reader::Reader;
 use crate::settings::{Common, Settings, read_toml};
 use checks::{Check, Checks};
+use governance::TimelockHistory;
+use scheduled::Scheduled;
 
 /// Compare the contracts on all chains with a plan
 ///
 /// For each contract: its address, which commits to its code and its constructor's arguments; the code that stands there, byte by
 /// byte; its owner; and all that governance, the registrar or the pauser could have changed since. A change that
-/// governance made is a difference too: this says what the contracts are, not whether they may be so. Needs nodes, the plan,
+/// governance made is a difference too: this says what the contracts are, not whether they may be so. What governance has
+/// scheduled and not executed is shown, with the time at which it can be, and is no difference yet. Needs nodes, the plan,
 /// the records and the compiled contracts. Exits with 5 when anything differs.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -61,33 +66,35 @@ pub(crate) async fn run(args: &VerifyDeploymentArgs) -> Result<(), CliError> {
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let code = Code::read(&args.artifacts)?;
     let blueprint = Blueprint::new(&plan, &code, records[0].deployer)?;
-    let mut all = Vec::new();
+    let mut report = Report::default();
     for (site, record) in blueprint.sites().zip(&records) {
         let planned = site.planned;
         let url = settings.rpc.get(&planned.chain_id).map_or(planned.rpc.expose(), String::as_str);
         let ground = Ground { plan: &plan, blueprint: &blueprint, site, record, url };
-        all.extend(ground.check().await?);
+        ground.check(&mut report).await?;
     }
-    report(settings.json, &all)
+    report.show(settings.json)
 }
 
 impl Ground<'_> {
     /// Everything that is to be seen on the chain.
-    async fn check(&self) -> Result<Vec<Check>, CliError> {
-        let mut all = self.check_record();
+    async fn check(&self, report: &mut Report) -> Result<(), CliError> {
+        report.checks.extend(self.check_record());
         for part in self.site.parts() {
             let name = part.artifact.name();
             let mut checks = Checks::new(self.site.planned.chain_id, name);
             let Some(recorded) = self.record.of(part) else {
                 checks.written_alike("record", part.address, "none");
-                all.extend(checks.done());
+                report.checks.extend(checks.done());
                 continue;
             };
             let reader = Reader::connect(self.url, self.site.planned.chain_id, recorded.address).await?;
             code::check(&mut checks, &reader, part, recorded).await?;
             match name {
                 "ExitTimelock" => {
-                    governance::check_timelock(&mut checks, &reader, self.plan, recorded).await?
+                    let history = TimelockHistory::read(&reader, recorded.block).await?;
+                    governance::check_timelock(&mut checks, &reader, self.plan, &history).await?;
+                    report.scheduled.extend(scheduled::scheduled(&reader, self.site, history).await?);
                 }
                 "AttestedFacts" => verifiers::check_facts(&mut checks, &reader, self).await?,
                 _ if self.site.role == Role::Hub => {
@@ -95,9 +102,9 @@ impl Ground<'_> {
                 }
                 _ => verifiers::check_spoke(&mut checks, &reader, self, recorded).await?,
             }
-            all.extend(checks.done());
+            report.checks.extend(checks.done());
         }
-        Ok(all)
+        Ok(())
     }
 
     /// What the record says of the chain itself.
@@ -118,22 +125,42 @@ fn words(role: Role) -> &'static str {
     }
 }
 
-fn report(json: bool, all: &[Check]) -> Result<(), CliError> {
-    let differing: Vec<&Check> = all.iter().filter(|check| !check.agrees()).collect();
-    if json {
-        print(serde_json::json!({ "checks": all, "different": differing.len() }));
-    } else {
-        print(summary(all));
-        if !differing.is_empty() {
-            print(format!("\n{}", differences(&differing)));
+/// What was found on all chains.
+#[derive(Default)]
+struct Report {
+    checks: Vec<Check>,
+    scheduled: Vec<Scheduled>,
+}
+
+impl Report {
+    /// Prints it, and fails when anything differs.
+    fn show(&self, json: bool) -> Result<(), CliError> {
+        let Self { checks, scheduled } = self;
+        let differing: Vec<&Check> = checks.iter().filter(|check| !check.agrees()).collect();
+        if json {
+            let different = differing.len();
+            print(serde_json::json!({ "checks": checks, "different": different, "scheduled": scheduled }));
+        } else {
+            print(summary(checks));
+            if !differing.is_empty() {
+                print(format!("\n{}", differences(&differing)));
+            }
+            print(format!("\n{}", about_to_change(scheduled)));
+        }
+        match differing.first() {
+            None => Ok(()),
+            Some(first) => {
+                Err(CliError::Disagreed(format!("{} differences, the first: {first}", differing.len())))
+            }
         }
     }
-    match differing.first() {
-        None => Ok(()),
-        Some(first) => {
-            Err(CliError::Disagreed(format!("{} differences, the first: {first}", differing.len())))
-        }
+}
+
+fn about_to_change(scheduled: &[Scheduled]) -> String {
+    if scheduled.is_empty() {
+        return "nothing is scheduled".to_owned();
     }
+    scheduled.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A row for each contract.
@@ -163,16 +190,16 @@ mod tests {
     fn one_difference_anywhere_is_a_disagreement() {
         let mut good = Checks::new(1, "RootHub");
         good.same("owner", 7, 7);
-        let mut all = good.done();
-        report(true, &all).unwrap();
+        let mut report = Report { checks: good.done(), ..Report::default() };
+        report.show(true).unwrap();
         let mut bad = Checks::new(2, "RootSpoke");
         bad.same("owner", 7, 7);
         bad.same("owner", 7, 8);
-        all.extend(bad.done());
-        let error = report(false, &all).unwrap_err();
+        report.checks.extend(bad.done());
+        let error = report.show(false).unwrap_err();
         assert!(
             matches!(&error, CliError::Disagreed(text) if text.contains("chain 2 RootSpoke: owner is 8"))
         );
-        assert_eq!(summary(&all).lines().len(), 3);
+        assert_eq!(summary(&report.checks).lines().len(), 3);
     }
 }

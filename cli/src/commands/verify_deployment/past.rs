@@ -62,11 +62,14 @@ impl Past {
 
     /// That all of its life was read, and that nothing in it could have planted a root or a request.
     pub(super) fn check(&self, checks: &mut Checks) {
-        checks.same("birth", BORN, if self.is_born { BORN } else { "before the recorded block" });
+        check_birth(checks, self.is_born);
         checks.same("fact verifiers so far", 1, self.fact_verifiers);
         checks.same("freezes and thaws", listed::<&str>([]), listed(self.brakes.iter().copied()));
     }
 }
 
-/// Where a contract's first log must be: what came before the recorded block would not be seen.
-pub(super) const BORN: &str = "not before the recorded block";
+/// That a contract's first logs are among those that were read: what came before the recorded block was not seen.
+pub(super) fn check_birth(checks: &mut Checks, is_born: bool) {
+    let word = |is_born| if is_born { "in the logs" } else { "before the recorded block" };
+    checks.same("birth", word(true), word(is_born));
+}
