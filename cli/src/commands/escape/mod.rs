@@ -12,8 +12,9 @@ use crate::exit::CliError;
 
 /// Move what is yours without the coordinator's help
 ///
-/// Needs no service of Hypha, only --deployment and a node for each chain concerned (--rpc): everything is rebuilt from the
-/// hub chain's logs. A request that has come to the hub must be in the next batch once it is due; when no sequencer applies one
+/// Needs --deployment, the file that `hypha deploy` wrote, and a node for each chain concerned (--rpc): everything is rebuilt from
+/// the hub chain's logs. Of Hypha's services only the attestors are asked, and only for a spoke's request, which a request on the
+/// hub itself goes without. A request that has come to the hub must be in the next batch once it is due; when no sequencer applies one
 /// for the liveness window, anyone may.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
