@@ -200,14 +200,15 @@ contract HostileHandler is HonestHandler {
 
     // ---- brakes
 
-    /// @dev While it is paused, longer than it may be, and again soon after.
+    /// @dev While it is paused, and longer than it may be; or again soon after, and by somebody else.
     function liePaused() external {
         vm.chainId(HUB_CHAIN);
         vm.prank(GOVERNANCE);
         hub.armPause(PAUSER);
         if (block.timestamp < uint256(hub.pausedUntil()) + PAUSE_SPACING_SECONDS) {
             vm.prank(PAUSER);
-            return _mustFail(address(hub), abi.encodeCall(hub.pause, ()), IPausable.PauseTooSoon.selector);
+            _mustFail(address(hub), abi.encodeCall(hub.pause, ()), IPausable.PauseTooSoon.selector);
+            return _mustFail(address(hub), abi.encodeCall(hub.pause, ()), IPausable.NotPauser.selector);
         }
         vm.prank(PAUSER);
         hub.pause();
