@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::events::Events;
 use crate::exit::CliError;
 use crate::forms::{Accepted, ChainsView, NoteView, NotesPage, OperationView, ProofView};
 
@@ -131,6 +132,27 @@ impl Client {
         let chain = chain.map(|chain| ("chain", chain.to_string()));
         let index = index.map(|index| ("index", index.to_string()));
         self.get(&format!("/v1/proofs/{key}"), &chain.into_iter().chain(index).collect::<Vec<_>>()).await
+    }
+
+    /// Opens the stream of events after a sequence, or of those that happen from now on. It has no deadline of its own.
+    pub(crate) async fn events(&self, after: Option<u64>) -> Result<Events, CliError> {
+        let mut request = self.http.get(format!("{}/v1/events", self.base));
+        if let Some(after) = after {
+            request = request.header("last-event-id", after.to_string());
+        }
+        let sent = tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await;
+        let response = sent.map_err(|_| self.unreachable("no answer in time".into()))?;
+        let response = response.map_err(|error| self.unreachable(deepest_cause(&error.without_url())))?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(Events::new(response));
+        }
+        let body = response.bytes().await.unwrap_or_default();
+        Err(CliError::Refused(Box::new(read_problem(status, &body))))
+    }
+
+    fn unreachable(&self, why: String) -> CliError {
+        CliError::Unreachable { what: self.base.clone(), why }
     }
 
     /// Whether the service is ready to work.

@@ -5,6 +5,7 @@ mod commands;
 mod deploy;
 mod deployment;
 mod devnet;
+mod events;
 mod exit;
 mod follow;
 mod forms;
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify, verify_deployment,
+    deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify,
+    verify_deployment, watch,
 };
 use exit::CliError;
 
@@ -45,6 +47,7 @@ enum Command {
     Issue(issue::IssueArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
+    Watch(watch::WatchArgs),
     Resources(resources::ResourcesArgs),
     Prove(prove::ProveArgs),
     Verify(verify::VerifyArgs),
@@ -71,6 +74,7 @@ impl Command {
             Self::Issue(args) => args.common.json,
             Self::Transfer(args) => args.common.json,
             Self::Status(args) => args.common.json,
+            Self::Watch(args) => args.common.json,
             Self::Resources(args) => args.common.json,
             Self::Prove(args) => args.common.json,
             Self::Verify(args) => args.common.json,
@@ -89,6 +93,7 @@ impl Command {
             Self::Issue(args) => issue::run(args).await,
             Self::Transfer(args) => transfer::run(args).await,
             Self::Status(args) => status::run(args).await,
+            Self::Watch(args) => watch::run(args).await,
             Self::Resources(args) => resources::run(args).await,
             Self::Prove(args) => prove::run(args).await,
             Self::Verify(args) => verify::run(args).await,

@@ -11,3 +11,4 @@ pub(crate) mod submit;
 pub(crate) mod transfer;
 pub(crate) mod verify;
 pub(crate) mod verify_deployment;
+pub(crate) mod watch;

@@ -65,6 +65,8 @@ impl From<RequestName> for RequestNameView {
 }
 
 /// Follows what happens to operations and requests.
+///
+/// The first message has an id alone, from which a client resumes that has seen no event yet.
 #[utoipa::path(get, path = "/v1/events",
     params(
         ("after" = Option<String>, Query, description = "begin after this sequence; without, with what happens from now on"),
@@ -98,6 +100,10 @@ pub(crate) async fn follow(
 /// Feeds one client from the store until it leaves, is too slow, or the service ends.
 async fn feed(api: Arc<Api>, sender: mpsc::Sender<Event>, mut after: u64, permit: OwnedSemaphorePermit) {
     let mut sequence = api.context.ledger.sequence();
+    // An id alone: who loses the connection before anything has happened resumes there as well.
+    if sender.send(Event::default().id(after.to_string())).await.is_err() {
+        return;
+    }
     loop {
         sequence.borrow_and_update();
         let page = api.context.ledger.read(move |store| queries::events(store, after, BUFFER)).await;

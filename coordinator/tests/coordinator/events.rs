@@ -73,6 +73,22 @@ async fn a_stream_gives_every_status_and_resumes_after_the_last_event_also_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_says_at_once_where_it_begins() {
+    let world = World::new();
+    let running = world.start().await;
+    let id = running.accept(&issue(&note("alice", HUB_ID, 5, 1))).await;
+    world.until(&running, &id, "finalized").await;
+    // A note of the hub concerns no spoke.
+    let last = read(&running, "/v1/events?after=0", None, WORDS.len() - 2).await.last().unwrap().0;
+    let request = Request::get("/v1/events").body(Body::empty()).unwrap();
+    let response = running.router.clone().oneshot(request).await.unwrap();
+    let first = response.into_body().into_data_stream().next().await.unwrap().unwrap();
+    let first = std::str::from_utf8(&first).unwrap();
+    assert!(first.strip_prefix("id: ").unwrap().trim().parse::<u64>().unwrap() >= last, "{first}");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_without_a_beginning_gives_what_happens_from_now_on() {
     let world = World::new();
     let running = world.start().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hypha_e2e::{FINALIZED_WITHIN, Finished, finish, hypha, in_an_hour};
 use serde_json::{Value, json};
 
-use super::devnet;
 use super::wallet::{PASSWORD, Wallet};
+use super::{devnet, moved};
 
 /// Runs hypha with the devnet's settings and the wallet's keystore.
 fn run(arguments: &[&str]) -> Finished {
@@ -134,4 +134,23 @@ fn waiting_ends_in_time() {
     ]);
     assert_eq!(late.status, Some(6), "{late:?}");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_happened_is_watched_to_its_end() {
+    let id = &moved().id;
+    let finished = run(&["watch", "--after", "0", "--id", id]);
+    assert_eq!(finished.status, Some(0), "{finished:?}");
+    let words: Vec<String> = finished
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line is an event"))
+        .map(|event| text(&event["status"]))
+        .collect();
+    assert_eq!(words.first().map(String::as_str), Some("admitted"), "{words:?}");
+    assert_eq!(words.last().map(String::as_str), Some("finalized"), "{words:?}");
+    assert!(words.iter().any(|word| word == "delivered"), "{words:?}");
+    let finished = run(&["watch", "--id", id]);
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(0), ""), "{finished:?}");
+    assert!(finished.stderr.contains("finalized already"), "{finished:?}");
 }
