@@ -8,7 +8,7 @@ import {IExitTimelock} from "./interfaces/IHypha.sol";
 /// @title The owner of all contracts: whoever dislikes what governance has scheduled can leave before it happens
 /// @notice It has no administrator but itself, so its roles and its delay change only by what waited for the delay too.
 contract ExitTimelock is TimelockController, IExitTimelock {
-    /// @dev What a person needs beside what the windows and a pause take: to hear of the change, to queue a request, to wait
+    /// @dev What a person needs beside what the windows and two pauses take: to hear of the change, to queue a request, to wait
     /// until it is final on two chains, and to hand in the proof. A week has every weekday, and days to spare for full blocks.
     uint256 private constant EXIT_SECONDS = 7 days;
 

@@ -97,8 +97,8 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         return _progress.sequencedAt;
     }
 
-    /// @dev Lets a sequencer in at any time; others only while the liveness window is open, and not so soon after one another that
-    /// a sequencer could never come between.
+    /// @dev Lets a sequencer in at any time; others only while the liveness window is open, and unless something is overdue not so
+    /// soon after one another that a sequencer could never come between.
     /// @return opensAt From when on the window is open, and every request due.
     function _checkTurn(Progress memory progress) internal view returns (uint256 opensAt) {
         opensAt = uint256(progress.sequencedAt) + livenessWindow;
