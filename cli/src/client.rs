@@ -141,18 +141,14 @@ impl Client {
             request = request.header("last-event-id", after.to_string());
         }
         let sent = tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await;
-        let response = sent.map_err(|_| self.unreachable("no answer in time".into()))?;
-        let response = response.map_err(|error| self.unreachable(deepest_cause(&error.without_url())))?;
-        let status = response.status().as_u16();
-        if status == 200 {
-            return Ok(Events::new(response));
+        let late = |_| CliError::Unreachable { what: self.base.clone(), why: "no answer in time".into() };
+        let mut response = sent.map_err(late)?.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Events::new(self.base.clone(), response));
         }
-        let body = response.bytes().await.unwrap_or_default();
-        Err(CliError::Refused(Box::new(read_problem(status, &body))))
-    }
-
-    fn unreachable(&self, why: String) -> CliError {
-        CliError::Unreachable { what: self.base.clone(), why }
+        let read = tokio::time::timeout(REQUEST_TIMEOUT, self.body(&mut response)).await;
+        Err(CliError::Refused(Box::new(read_problem(status.as_u16(), &read.map_err(late)??))))
     }
 
     /// Whether the service is ready to work.
@@ -170,28 +166,33 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, CliError> {
-        let unreachable = |error: reqwest::Error| CliError::Unreachable {
-            what: self.base.clone(),
-            why: deepest_cause(&error.without_url()),
-        };
-        let mut response = request.timeout(REQUEST_TIMEOUT).send().await.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER_BYTES {
-                return Err(CliError::Failed(anyhow::anyhow!(
-                    "{}: an answer over {MAX_ANSWER_BYTES} bytes",
-                    self.base
-                )));
-            }
-        }
-        if !(200..300).contains(&status) {
-            return Err(CliError::Refused(Box::new(read_problem(status, &body))));
+        let sent = request.timeout(REQUEST_TIMEOUT).send().await;
+        let mut response = sent.map_err(|error| self.unreachable(error))?;
+        let body = self.body(&mut response).await?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(CliError::Refused(Box::new(read_problem(status.as_u16(), &body))));
         }
         serde_json::from_slice(&body).map_err(|error| {
             CliError::Failed(anyhow::anyhow!("{}: an answer that is not understood: {error}", self.base))
         })
+    }
+
+    /// The whole of an answer, of at most [`MAX_ANSWER_BYTES`].
+    async fn body(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, CliError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER_BYTES {
+                let what = format!("{}: an answer over {MAX_ANSWER_BYTES} bytes", self.base);
+                return Err(CliError::Failed(anyhow::anyhow!(what)));
+            }
+        }
+        Ok(body)
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> CliError {
+        CliError::Unreachable { what: self.base.clone(), why: deepest_cause(&error.without_url()) }
     }
 }
 

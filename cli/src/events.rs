@@ -2,35 +2,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::exit::CliError;
+use crate::forms::EventView;
 
 /// Longest silence of a stream that lives: the service says something every ten seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The longest message that is read: events have a few hundred bytes.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
-
-/// Something that happened to a transfer, an issue or a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Happening {
-    /// Its place in the order of all that happened.
-    pub(crate) sequence: String,
-    /// Id of the operation.
-    pub(crate) transfer: String,
-    /// The request, when it came by a chain's queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<serde_json::Value>,
-    /// Status word.
-    pub(crate) status: String,
-    /// The chain where it happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) chain_id: Option<String>,
-    /// The index that was reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) index: Option<String>,
-    /// Unix milliseconds.
-    pub(crate) at: u64,
-}
 
 /// One message of a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,62 +16,54 @@ pub(crate) struct Message {
     /// From where to resume.
     pub(crate) id: Option<u64>,
     /// What happened; none in a message that only says from where to resume.
-    pub(crate) happening: Option<Happening>,
-}
-
-/// Why a stream gives no more; it can be opened again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
-    /// The connection ended.
-    #[error("the connection ended")]
-    Ended,
-    /// The service, or what stands between, went silent.
-    #[error("nothing came for {} s", SILENCE.as_secs())]
-    Silent,
-    /// What came is no stream of events.
-    #[error("what came is not understood")]
-    NotUnderstood,
+    pub(crate) event: Option<EventView>,
 }
 
 /// An open stream.
 pub(crate) struct Events {
+    service: String,
     response: reqwest::Response,
     unread: Vec<u8>,
 }
 
 impl Events {
-    pub(crate) fn new(response: reqwest::Response) -> Self {
-        Self { response, unread: Vec::new() }
+    /// The stream in an answer of this service.
+    pub(crate) fn new(service: String, response: reqwest::Response) -> Self {
+        Self { service, response, unread: Vec::new() }
     }
 
-    /// The next message, once it has come whole.
-    pub(crate) async fn next(&mut self) -> Result<Message, Broken> {
+    /// The next message, once it has come whole. A connection that ends, or is silent, can be opened again after the last one.
+    pub(crate) async fn next(&mut self) -> Result<Message, CliError> {
         loop {
             if let Some(message) = take(&mut self.unread)? {
                 return Ok(message);
             }
-            let chunk =
-                tokio::time::timeout(SILENCE, self.response.chunk()).await.map_err(|_| Broken::Silent)?;
-            let chunk = chunk.ok().flatten().ok_or(Broken::Ended)?;
+            let broken = |why: String| CliError::Unreachable { what: self.service.clone(), why };
+            let chunk = tokio::time::timeout(SILENCE, self.response.chunk()).await;
+            let chunk = chunk.map_err(|_| broken(format!("nothing came for {} s", SILENCE.as_secs())))?;
+            let chunk = chunk.ok().flatten().ok_or_else(|| broken("the connection ended".into()))?;
             self.unread.extend_from_slice(&chunk);
             if self.unread.len() > MAX_MESSAGE_BYTES {
-                return Err(Broken::NotUnderstood);
+                return Err(not_understood(format!("a message over {MAX_MESSAGE_BYTES} bytes")));
             }
         }
     }
 }
 
+fn not_understood(why: impl std::fmt::Display) -> CliError {
+    CliError::Failed(anyhow::anyhow!("an event that is not understood: {why}"))
+}
+
 /// Takes the first whole message that says anything; comments, which keep the connection alive, are passed over.
-fn take(unread: &mut Vec<u8>) -> Result<Option<Message>, Broken> {
+fn take(unread: &mut Vec<u8>) -> Result<Option<Message>, CliError> {
     while let Some(end) = unread.windows(2).position(|pair| pair == b"\n\n") {
         let block: Vec<u8> = unread.drain(..end + 2).collect();
-        let block = std::str::from_utf8(&block).map_err(|_| Broken::NotUnderstood)?;
+        let block = std::str::from_utf8(&block).map_err(not_understood)?;
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-        let id = field("id:").and_then(|id| id.parse().ok());
-        let happening = field("data:").map(serde_json::from_str).transpose();
-        let happening = happening.map_err(|_| Broken::NotUnderstood)?;
-        if id.is_some() || happening.is_some() {
-            return Ok(Some(Message { id, happening }));
+        let id = field("id:").map(str::parse).transpose().map_err(not_understood)?;
+        let event = field("data:").map(serde_json::from_str).transpose().map_err(not_understood)?;
+        if id.is_some() || event.is_some() {
+            return Ok(Some(Message { id, event }));
         }
     }
     Ok(None)
@@ -119,16 +89,16 @@ mod tests {
     fn messages_come_out_whole_and_comments_do_not() {
         let messages = all(&format!("id: 6\n\n: \n\n{EVENT}id: 8\nda"));
         assert_eq!(messages.iter().map(|one| one.id).collect::<Vec<_>>(), [Some(6), Some(7)]);
-        let happening = messages[1].happening.as_ref().unwrap();
-        assert_eq!((happening.status.as_str(), happening.chain_id.as_deref()), ("delivered", Some("1")));
-        assert_eq!(messages[0].happening, None);
+        let event = messages[1].event.as_ref().unwrap();
+        assert_eq!((event.status.as_str(), event.chain_id.as_deref()), ("delivered", Some("1")));
+        assert_eq!(messages[0].event, None);
     }
 
     #[test]
     fn what_is_no_event_is_not_understood() {
-        for text in ["data: {}\n\n", "data: <html>\n\n"] {
-            assert!(matches!(take(&mut text.as_bytes().to_vec()), Err(Broken::NotUnderstood)), "{text}");
+        for text in ["data: {}\n\n", "data: <html>\n\n", "id: x\n\n"] {
+            assert!(matches!(take(&mut text.as_bytes().to_vec()), Err(CliError::Failed(_))), "{text}");
         }
-        assert!(matches!(take(&mut vec![0xff, b'\n', b'\n']), Err(Broken::NotUnderstood)));
+        assert!(matches!(take(&mut vec![0xff, b'\n', b'\n']), Err(CliError::Failed(_))));
     }
 }

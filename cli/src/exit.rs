@@ -49,6 +49,15 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
+    /// Whether the same may succeed a little later: a service that is away, or says that the fault is its own.
+    pub(crate) fn can_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.status >= 500,
+            _ => false,
+        }
+    }
+
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {

@@ -41,10 +41,7 @@ pub(crate) async fn follow(
                     status => last = status.to_owned(),
                 }
             }
-            Err(error @ CliError::Unreachable { .. }) => pace.tell(|| format!("{error}; still trying")),
-            Err(CliError::Refused(problem)) if problem.status >= 500 => {
-                pace.tell(|| format!("the service says {problem}; still trying"));
-            }
+            Err(error) if error.can_pass() => pace.tell(|| format!("{error}; still trying")),
             Err(error) => return Err(error),
         }
         if Instant::now() >= deadline {

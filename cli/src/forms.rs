@@ -19,6 +19,29 @@ pub(crate) struct Accepted {
     pub(crate) status: String,
 }
 
+/// Something that happened to a transfer, an issue or a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventView {
+    /// Its place in the order of all that happened.
+    pub(crate) sequence: String,
+    /// Id of the operation.
+    pub(crate) transfer: String,
+    /// The request, when it came by a chain's queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<Value>,
+    /// Status word.
+    pub(crate) status: String,
+    /// The chain where it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chain_id: Option<String>,
+    /// The index that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<String>,
+    /// Unix milliseconds.
+    pub(crate) at: u64,
+}
+
 /// How far an operation has come.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -120,6 +120,19 @@ pub(crate) fn apply(replica: &mut Replica, event: &BatchApplied) -> Result<Step,
     )))
 }
 
+/// Gives every log of a contract from a block on, oldest first.
+pub(crate) async fn each_log(
+    reader: &Reader,
+    from: u64,
+    mut take: impl FnMut(&Log) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let mut pages = Pages::open(reader, from).await?;
+    while let Some(page) = pages.next().await? {
+        page.iter().try_for_each(&mut take)?;
+    }
+    Ok(())
+}
+
 /// A contract's logs, oldest first, a page at a time.
 pub(crate) struct Pages<'a> {
     reader: &'a Reader,

@@ -590,6 +590,6 @@ interface IExitTimelock {
     /// @notice Built with nobody who may execute: nothing could ever be governed.
     error NoExecutor();
 
-    /// @notice The delay is never shorter: the longest pause, both windows of the hub and an exit together, seconds.
+    /// @notice The delay is never shorter: the longest pauses of the hub and a spoke, both windows of the hub and an exit together, seconds.
     function leastDelay() external view returns (uint256);
 }

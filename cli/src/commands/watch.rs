@@ -7,8 +7,9 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::events::Happening;
+use crate::events::Message;
 use crate::exit::CliError;
+use crate::forms::EventView;
 use crate::output::{print, progress, short};
 use crate::settings::{Common, Settings};
 
@@ -39,35 +40,14 @@ pub(crate) struct WatchArgs {
 pub(crate) async fn run(args: &WatchArgs) -> Result<(), CliError> {
     let settings = Settings::load(&args.common)?;
     let client = Client::new(&settings.api)?;
-    let mut watch = Watch { after: args.after, id: args.id.map(|id| id.to_string()), json: settings.json };
-    let mut heard_at = Instant::now();
+    let id = args.id.map(|id| id.to_string());
+    let mut watch = Watch { after: args.after, id, json: settings.json, heard_at: Instant::now() };
     loop {
-        match client.events(watch.after).await {
-            Ok(mut events) => loop {
-                match events.next().await {
-                    Ok(message) => {
-                        heard_at = Instant::now();
-                        watch.after = message.id.or(watch.after);
-                        let is_last = match message.happening {
-                            Some(happening) => watch.show(&happening),
-                            // From here on nothing is missed: only now it may be asked for what was before.
-                            None => watch.has_ended(&client).await?,
-                        };
-                        if is_last {
-                            return Ok(());
-                        }
-                    }
-                    Err(broken) => {
-                        progress(format!("{broken}; opening it again"));
-                        break;
-                    }
-                }
-            },
-            Err(CliError::Refused(problem)) if !problem.retryable => {
-                return Err(CliError::Refused(problem));
+        match watch.follow(&client).await {
+            Err(error) if error.can_pass() && watch.heard_at.elapsed() <= settings.timeout => {
+                progress(format!("{error}; still trying"));
             }
-            Err(error) if heard_at.elapsed() > settings.timeout => return Err(error),
-            Err(error) => progress(format!("{error}; still trying")),
+            ended => return ended,
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -75,18 +55,35 @@ pub(crate) async fn run(args: &WatchArgs) -> Result<(), CliError> {
 
 /// What is shown, and how far it is.
 struct Watch {
-    /// The last sequence that was shown.
+    /// The sequence from which to go on; none until the service has said what the newest is.
     after: Option<u64>,
     id: Option<String>,
     json: bool,
+    /// When the service last said anything.
+    heard_at: Instant,
 }
 
 impl Watch {
+    /// Follows one connection, until what is watched has ended.
+    async fn follow(&mut self, client: &Client) -> Result<(), CliError> {
+        let mut events = client.events(self.after).await?;
+        loop {
+            let Message { id, event } = events.next().await?;
+            self.heard_at = Instant::now();
+            // From here on nothing is missed: only now it may be asked for what was before.
+            if self.after.is_none() && self.has_ended(client).await? {
+                return Ok(());
+            }
+            self.after = id.or(self.after);
+            if event.is_some_and(|event| self.show(&event)) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Whether what is watched had ended before its events were asked for; says how.
     async fn has_ended(&self, client: &Client) -> Result<bool, CliError> {
-        let Some(id) = self.id.as_ref().filter(|_| self.after.is_none_or(|after| after > 0)) else {
-            return Ok(false);
-        };
+        let Some(id) = &self.id else { return Ok(false) };
         let view = match client.operation(id).await {
             Ok(view) => view,
             // Not handed in yet.
@@ -101,16 +98,16 @@ impl Watch {
     }
 
     /// Prints what happened, if it is asked for; gives whether that was the last of it.
-    fn show(&self, happening: &Happening) -> bool {
-        if self.id.as_ref().is_some_and(|id| *id != happening.transfer) {
+    fn show(&self, event: &EventView) -> bool {
+        if self.id.as_ref().is_some_and(|id| *id != event.transfer) {
             return false;
         }
         if self.json {
-            print(serde_json::json!(happening));
+            print(serde_json::json!(event));
         } else {
-            print(line(happening));
+            print(line(event));
         }
-        self.id.is_some() && is_end(&happening.status)
+        self.id.is_some() && is_end(&event.status)
     }
 }
 
@@ -120,8 +117,8 @@ fn is_end(status: &str) -> bool {
 }
 
 /// What happened in a line: sequence, status, operation, chain, index.
-fn line(happening: &Happening) -> String {
-    let Happening { sequence, transfer, status, chain_id, index, .. } = happening;
+fn line(event: &EventView) -> String {
+    let EventView { sequence, transfer, status, chain_id, index, .. } = event;
     let place = chain_id.as_ref().map(|chain| format!("  chain {chain}")).unwrap_or_default();
     let index = index.as_ref().map(|index| format!("  index {index}")).unwrap_or_default();
     format!("{sequence:>8}  {status:<9}  {}{place}{index}", short(transfer))
@@ -163,7 +160,8 @@ mod tests {
     #[tokio::test]
     async fn a_broken_stream_goes_on_after_the_last_event() {
         let first = format!("id: 0\n\n{}", event(6, "delivered"));
-        let (base, asked) = answer_each(vec![first, event(7, "finalized")]).await;
+        let again = format!("id: 6\n\n{}", event(7, "finalized"));
+        let (base, asked) = answer_each(vec![first, again]).await;
         let common = Common { api: Some(base), json: true, ..Common::default() };
         let args = WatchArgs { after: Some(0), id: Some(B256::repeat_byte(1)), common };
         tokio::time::timeout(Duration::from_secs(20), run(&args)).await.expect("in time").unwrap();
@@ -172,7 +170,7 @@ mod tests {
         assert!(asked[1].contains("last-event-id: 6\r\n"), "{asked:?}");
     }
 
-    fn happening(status: &str) -> Happening {
+    fn view(status: &str) -> EventView {
         let text = format!(
             r#"{{"sequence":"7","transfer":"{}","status":"{status}","chainId":"5","index":"2","at":1}}"#,
             B256::repeat_byte(1)
@@ -182,19 +180,24 @@ mod tests {
 
     #[test]
     fn a_line_says_what_happened_where() {
-        let line = line(&happening("delivered"));
+        let line = line(&view("delivered"));
         assert_eq!(line, "       7  delivered  0x01010101…0101  chain 5  index 2");
     }
 
     #[test]
     fn one_operation_is_watched_to_its_end_and_all_for_ever() {
-        let watch = |id: Option<B256>| Watch { after: None, id: id.map(|id| id.to_string()), json: true };
+        let watch = |id: Option<B256>| Watch {
+            after: None,
+            id: id.map(|id| id.to_string()),
+            json: true,
+            heard_at: Instant::now(),
+        };
         let one = watch(Some(B256::repeat_byte(1)));
         assert_eq!(
-            ["delivered", "finalized", "rejected"].map(|word| one.show(&happening(word))),
+            ["delivered", "finalized", "rejected"].map(|word| one.show(&view(word))),
             [false, true, true]
         );
-        assert!(!watch(Some(B256::repeat_byte(2))).show(&happening("finalized")), "another operation");
-        assert!(!watch(None).show(&happening("finalized")));
+        assert!(!watch(Some(B256::repeat_byte(2))).show(&view("finalized")), "another operation");
+        assert!(!watch(None).show(&view("finalized")));
     }
 }

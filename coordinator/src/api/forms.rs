@@ -305,7 +305,7 @@ impl Parameters {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
-            Some(_) => Err(at(name, Code::BadValue, "expected true or false")),
+            Some(_) => Err(at(name, Code::BadValue, "expected true or 1, false or 0")),
         }
     }
 

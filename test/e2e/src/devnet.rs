@@ -177,7 +177,7 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn issue(&self, issue: &Issue) -> String {
-        self.acknowledged(self.api.submit("issues", &json!(IssueJson::from(issue))))
+        self.remember(self.api.submit("issues", &json!(IssueJson::from(issue))))
     }
 
     /// Hands in a transfer, and gives its id.
@@ -185,14 +185,11 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn transfer(&self, transfer: &Transfer) -> String {
-        self.acknowledged(self.api.submit("transfers", &json!(TransferJson::from(transfer))))
+        self.remember(self.api.submit("transfers", &json!(TransferJson::from(transfer))))
     }
 
     /// Remembers that an operation was answered 202, so that [`Self::check_promises`] asks for its end.
-    ///
-    /// # Panics
-    /// When the id is none.
-    pub fn acknowledged(&self, id: String) -> String {
+    fn remember(&self, id: String) -> String {
         let word = id.parse().expect("an id is a word");
         self.acknowledged.lock().expect("no test panics while it holds this").insert(word);
         id

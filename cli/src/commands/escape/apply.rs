@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Apply a batch that resolves the oldest requests of the hub's queue
 ///
 /// Rebuilds the tree and the queue from the hub's logs, resolves as many requests as one batch takes, executed or void, and sends
-/// it. A sequencer may at any time; anyone else when no sequencer applied a batch for the liveness window. Signs the
+/// it. A sequencer may at any time; anyone else when for the liveness window none applied a batch that left no request overdue. Signs the
 /// transaction with HYPHA_KEY or --keystore, whose account pays for it.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:

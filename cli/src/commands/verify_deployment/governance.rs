@@ -11,12 +11,13 @@ use super::past::check_birth;
 use crate::deploy::blueprint::FACTORY;
 use crate::deploy::plan::Plan;
 use crate::exit::CliError;
-use crate::history::{Pages, event};
+use crate::history::{each_log, event};
 use crate::reader::Reader;
 
 alloy::sol! {
     /// OpenZeppelin's two-step ownership.
     interface IOwnable2Step {
+        event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
         function owner() external view returns (address);
         function pendingOwner() external view returns (address);
     }
@@ -67,10 +68,7 @@ impl TimelockHistory {
     /// Reads the logs from a block on.
     pub(super) async fn read(reader: &Reader, from: u64) -> Result<Self, CliError> {
         let mut history = Self::default();
-        let mut pages = Pages::open(reader, from).await?;
-        while let Some(page) = pages.next().await? {
-            page.iter().try_for_each(|log| history.take(log))?;
-        }
+        each_log(reader, from, |log| history.take(log)).await?;
         Ok(history)
     }
 

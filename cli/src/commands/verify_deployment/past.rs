@@ -7,16 +7,10 @@ use hypha_chain::Log;
 use hypha_protocol::contracts::{IRootHub, IRootSpoke, IRootVerifier};
 
 use super::checks::{Checks, listed};
+use super::governance::IOwnable2Step;
 use crate::exit::CliError;
-use crate::history::{Pages, event};
+use crate::history::{each_log, event};
 use crate::reader::Reader;
-
-alloy::sol! {
-    /// OpenZeppelin's ownership. Only a constructor takes it from nobody.
-    interface IOwnable {
-        event OwnershipTransferred(address indexed previousOwner, address indexed newOwner);
-    }
-}
 
 /// All that the logs say.
 #[derive(Default)]
@@ -32,10 +26,7 @@ impl Past {
     /// Reads the logs from a block on.
     pub(super) async fn read(reader: &Reader, from: u64) -> Result<Self, CliError> {
         let mut past = Self::default();
-        let mut pages = Pages::open(reader, from).await?;
-        while let Some(page) = pages.next().await? {
-            page.iter().try_for_each(|log| past.take(log))?;
-        }
+        each_log(reader, from, |log| past.take(log)).await?;
         Ok(past)
     }
 
@@ -47,7 +38,8 @@ impl Past {
                 self.sequencers.remove(&set.sequencer);
             }
         }
-        self.is_born |= event::<IOwnable::OwnershipTransferred>(log)?
+        // Only a constructor takes the ownership from nobody.
+        self.is_born |= event::<IOwnable2Step::OwnershipTransferred>(log)?
             .is_some_and(|transferred| transferred.previousOwner.is_zero());
         self.fact_verifiers += usize::from(event::<IRootVerifier::FactVerifierSet>(log)?.is_some());
         let brakes = [

@@ -92,6 +92,7 @@ async fn check_verifier(
     let pauser = plan.pauser.unwrap_or_default();
     checks.answer(reader, "pauser", IPausable::pauserCall {}, pauser).await?;
     checks.answer(reader, "pause armed", IPausable::pauseArmedCall {}, !pauser.is_zero()).await?;
+    checks.answer(reader, "paused until", IPausable::pausedUntilCall {}, 0).await?;
     checks.answer(reader, "pause", IPausable::pauseSecondsCall {}, plan.pause_seconds).await?;
     checks.answer(reader, "request fee", IRequestQueue::requestFeeCall {}, plan.request_fee_wei).await?;
     let most = IRequestQueue::maxRequestFeeCall {};
