@@ -18,7 +18,7 @@ abstract contract HubQueue is RequestQueue, IRootHub {
     }
 
     /// @dev What every batch reads and writes of the queue and the turns: one slot.
-    /// @param sequencedAt Time of the last sequencer's batch, Unix seconds; like the next, only of those that left nothing overdue.
+    /// @param sequencedAt Time of the last sequencer's batch that left nothing overdue, Unix seconds.
     /// @param strangerAt Time of the last batch of somebody who is no sequencer, Unix seconds.
     struct Progress {
         uint64 enqueued;
@@ -27,8 +27,10 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         uint64 strangerAt;
     }
 
-    /// @dev This part of the liveness window is the sequencers' alone after a stranger's batch.
+    /// @dev This part of the liveness window is the sequencers' alone after a stranger's batch,
     uint64 private constant TURN_DIVISOR = 8;
+    /// @dev and this part while a request is overdue: a few blocks of a day's window, so that a queue that takes many batches drains.
+    uint64 private constant OVERDUE_TURN_DIVISOR = 1024;
 
     /// @inheritdoc IRootHub
     uint64 public immutable livenessWindow;
@@ -97,14 +99,15 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         return _progress.sequencedAt;
     }
 
-    /// @dev Lets a sequencer in at any time; others only while the liveness window is open, and unless something is overdue not so
-    /// soon after one another that a sequencer could never come between.
+    /// @dev Lets a sequencer in at any time; others only while the liveness window is open, and not so soon after one another that
+    /// a sequencer could never come between.
     /// @return opensAt From when on the window is open, and every request due.
     function _checkTurn(Progress memory progress) internal view returns (uint256 opensAt) {
         opensAt = uint256(progress.sequencedAt) + livenessWindow;
         if (isSequencer[msg.sender]) return opensAt;
         if (block.timestamp < opensAt) revert NotSequencer(msg.sender, opensAt);
-        uint256 until = uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR;
+        uint64 divisor = _hasOverdue(progress) ? OVERDUE_TURN_DIVISOR : TURN_DIVISOR;
+        uint256 until = uint256(progress.strangerAt) + livenessWindow / divisor;
         if (block.timestamp < until) revert SequencersTurn(until);
     }
 
@@ -161,15 +164,17 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         delete _queuedAt[progress.resolved++];
     }
 
-    /// @dev A sequencer's batch restarts the liveness window, and a stranger's gives the sequencers their turn: but not one that
-    /// leaves a request behind whose inclusion window is over. Otherwise a sequencer who resolves one at a time would
-    /// keep everybody out for as long as a queue can be made.
+    /// @dev A stranger's batch gives the sequencers their turn. A sequencer's restarts the liveness window, but not one that leaves
+    /// a request behind whose inclusion window is over: otherwise a sequencer who resolves one at a time would keep
+    /// everybody out for as long as a queue can be made.
     function _endTurn(Progress memory progress) private view {
-        bool leavesOverdue =
-            progress.resolved < progress.enqueued && block.timestamp >= _queuedAt[progress.resolved].dueAt;
-        if (leavesOverdue) return;
-        if (isSequencer[msg.sender]) progress.sequencedAt = uint64(block.timestamp);
-        else progress.strangerAt = uint64(block.timestamp);
+        if (!isSequencer[msg.sender]) progress.strangerAt = uint64(block.timestamp);
+        else if (!_hasOverdue(progress)) progress.sequencedAt = uint64(block.timestamp);
+    }
+
+    /// @dev Whether the inclusion window of the request at the head is over.
+    function _hasOverdue(Progress memory progress) private view returns (bool) {
+        return progress.resolved < progress.enqueued && block.timestamp >= _queuedAt[progress.resolved].dueAt;
     }
 
     function _checkNotDue(Progress memory progress, uint256 opensAt) private view {

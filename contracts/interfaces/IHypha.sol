@@ -82,7 +82,7 @@ struct Governance {
 /// registered at the hub's birth.
 /// @param factVerifier Says whether a spoke applied a root or queued a request.
 /// @param sequencers Accounts that may apply batches at any time.
-/// @param livenessWindow Seconds without a sequencer's batch after which anyone may apply one; not zero.
+/// @param livenessWindow Seconds after the last sequencer's batch that left no request overdue when anyone may apply one; not zero.
 /// @param inclusionWindow Seconds after which a request must be resolved by the next batch; not zero.
 /// @param nullifierCache Whether each nullifier is also marked in storage.
 struct HubConfig {
@@ -378,8 +378,8 @@ interface IRootHub {
     /// @notice The caller is no sequencer, and a sequencer's batch that left no request overdue came within the liveness window,
     /// which ends at `opensAt` (Unix seconds).
     error NotSequencer(address caller, uint256 opensAt);
-    /// @notice Somebody who is no sequencer applied a batch a short while ago that left no request overdue, so it is the sequencers'
-    /// turn until `until` (Unix seconds): whoever is quicker could otherwise hold an open window open.
+    /// @notice Somebody who is no sequencer applied a batch a short while ago, so it is the sequencers' turn until `until` (Unix
+    /// seconds): whoever is quicker could otherwise hold an open window open. The turn is shorter while a request is overdue.
     error SequencersTurn(uint256 until);
     /// @notice The batch leaves this request unresolved though it is due since `dueAt` (Unix seconds).
     error RequestDue(uint256 chainId, uint64 number, uint256 dueAt);
@@ -400,7 +400,7 @@ interface IRootHub {
     /// @notice A spoke is registered for this chain already, or this is the hub's own chain.
     error SpokeExists(uint256 chainId);
 
-    /// @notice Seconds without a sequencer's batch after which anyone may apply one.
+    /// @notice Seconds after the last sequencer's batch that left no request overdue when anyone may apply one.
     function livenessWindow() external view returns (uint64);
     /// @notice Seconds after which a request must be resolved by the next batch.
     function inclusionWindow() external view returns (uint64);

@@ -129,14 +129,13 @@ library MultiproofReader {
         return (oldHash, newHash);
     }
 
-    /// @dev The bits of the next `count` siblings, and zeros after them. Those beyond the bitmap are anything.
+    /// @dev The bits of the next `count` siblings, and anything after them. Those beyond the bitmap are anything too.
     function _nextBits(Walk memory walk, uint256 count) private pure returns (uint256) {
         uint256 index = walk.siblingsUsed;
         // Cannot overflow: `count` is at most `MAX_RUN`, and `index` below 2^33.
         unchecked {
             walk.siblingsUsed = index + count;
-            uint256 bits = uint256(word(walk.bitmap + index / 8)) << (index % 8);
-            return (bits >> (256 - count)) << (256 - count);
+            return uint256(word(walk.bitmap + index / 8)) << (index % 8);
         }
     }
 

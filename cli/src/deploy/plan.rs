@@ -72,7 +72,7 @@ pub(crate) struct Plan {
     pub(crate) pause_seconds: u64,
     /// Who applies batches.
     pub(crate) sequencers: Vec<Address>,
-    /// Seconds without a sequencer's batch after which anyone may apply one.
+    /// Seconds after the last sequencer's batch that left no request overdue when anyone may apply one.
     pub(crate) liveness_window_s: u64,
     /// Seconds after which a request must be resolved by the next batch.
     #[serde(default = "default_inclusion_window_s")]

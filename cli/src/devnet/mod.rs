@@ -68,7 +68,7 @@ pub(crate) struct DevnetArgs {
     /// Start everything and demonstrate nothing
     #[arg(long)]
     skip_demo: bool,
-    /// Without a sequencer's batch for so long, anyone may apply one
+    /// So long after the last sequencer's batch that left no request overdue, anyone may apply one
     #[arg(long, value_name = "SECONDS", default_value_t = WINDOW_S, value_parser = clap::value_parser!(u64).range(1..))]
     liveness_window: u64,
     /// So long after it came to the hub, a request must be in the next batch

@@ -12,7 +12,7 @@ use hypha_protocol::operations::{Operation, decode_request, encode_operations};
 use hypha_protocol::replay::Replica;
 use serde_json::{Value, json};
 
-/// Seconds without a sequencer's batch after which anyone may apply one; the test turns the hub's clock.
+/// Seconds after the last sequencer's batch when anyone may apply one; the test turns the hub's clock.
 const WINDOW_S: u64 = 3_600;
 /// After a batch of anyone it is the sequencers' turn for an eighth of that.
 const TURN_S: u64 = WINDOW_S / 8;

@@ -198,7 +198,7 @@ impl Hub<'_> {
         let seconds = until.saturating_sub(self.now().await?);
         Ok(CliError::TooEarly(format!(
             "{seconds} s to go, until {until}: {why}. The oldest request, {} of chain {}, is due at {}: from then on the hub takes \
-             no sequencer's batch without it. Run this again then, or now with --wait",
+             no batch without it. Run this again then, or now with --wait",
             head.number, head.chainId, head.dueAt
         )))
     }

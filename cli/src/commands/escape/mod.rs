@@ -14,8 +14,8 @@ use crate::exit::CliError;
 ///
 /// Needs --deployment, the file that `hypha deploy` wrote, and a node for each chain concerned (--rpc): everything is rebuilt from
 /// the hub chain's logs. Of Hypha's services only the attestors are asked, and only for a spoke's request, which a request on the
-/// hub itself goes without. A request that has come to the hub must be in the next batch once it is due; when no sequencer applies one
-/// for the liveness window, anyone may.
+/// hub itself goes without. The oldest request that has come to the hub must be in the next batch once it is due; when for the liveness
+/// window no sequencer has applied a batch that left no request overdue, anyone may apply one.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   1. ask on any chain         HYPHA_KEY=… hypha escape request-transfer --chain 31338 --to 0x… --domain 31339 --kind 0x… --quantity 5
