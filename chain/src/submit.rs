@@ -205,8 +205,25 @@ impl Submitter {
     /// One id is one intent: written again, also after it is done, it has no second effect. Waiting intents start in
     /// the order of their ids' bytes, so numbers in ids should have a fixed width.
     pub fn intent(&self, id: &str, to: Address, data: Bytes) -> Vec<Change> {
-        let value = Intent { to, data }.encode();
+        self.queue(id, Intent { to, data, gas: None })
+    }
+
+    /// As [`Submitter::intent`], for a call that may count on the effects of those before it: while one of these is under way and
+    /// the call would be refused without it, it goes out behind it with this gas limit (at most the configured maximum),
+    /// which the caller knows to suffice. Should the one before fail, this one costs its gas and does nothing.
+    pub fn following_intent(&self, id: &str, to: Address, data: Bytes, gas: u64) -> Vec<Change> {
+        self.queue(id, Intent { to, data, gas: Some(gas.min(self.config.max_gas)) })
+    }
+
+    fn queue(&self, id: &str, intent: Intent) -> Vec<Change> {
+        let value = intent.encode();
         vec![Change::Put { table: self.config.tables.queued, key: id.as_bytes().to_vec(), value }]
+    }
+
+    /// The changes that take an intent out of the queue which has no transaction yet. Of one that has, or is decided, they change
+    /// nothing. Not to be written while a round runs.
+    pub fn withdrawal(&self, id: &str) -> Vec<Change> {
+        vec![Change::Delete { table: self.config.tables.queued, key: id.as_bytes().to_vec() }]
     }
 
     /// How far an intent is; `None` when there is none with this id.

@@ -18,6 +18,9 @@ use crate::ports::Receipt;
 pub(super) struct Intent {
     pub(super) to: Address,
     pub(super) data: Bytes,
+    /// Gas limit with which it may go out behind others on whose effects it counts; without one it waits for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gas: Option<u64>,
 }
 
 /// A transaction that was signed for an intent. With the intent's content it gives the same bytes again, so that

@@ -100,17 +100,13 @@ impl Submitter {
         memory: &mut Memory,
     ) -> Result<(), SubmitError> {
         match self.prepare(&entry.record.intent).await? {
-            Prepared::Gas(gas) => {
-                let fees = self.first_fees(view)?;
-                let taken = open.iter().filter_map(|entry| entry.record.nonce()).collect();
-                self.sign(&mut entry, lowest_free(view.first_free, &taken), gas, fees, view).await?;
-                open.push(entry);
-                let last = open.last().expect("pushed in the line above");
-                self.broadcast(last, view, memory).await
-            }
-            // What it needs may be on its way: it waits until nothing of ours is.
+            Prepared::Gas(gas) => self.send_first(entry, gas, open, view, memory).await,
+            // What it needs may be on its way: it follows when its gas is known, else it waits until nothing of ours is.
             Prepared::Never(Phase::Refused { .. }) if open.iter().any(|entry| entry.record.is_sent()) => {
-                Ok(())
+                match entry.record.intent.gas {
+                    Some(gas) => self.send_first(entry, gas, open, view, memory).await,
+                    None => Ok(()),
+                }
             }
             Prepared::Never(phase) => {
                 let tables = self.config.tables;
@@ -123,6 +119,23 @@ impl Submitter {
                 .await
             }
         }
+    }
+
+    /// Signs an intent for the first time, and sends it.
+    async fn send_first(
+        &self,
+        mut entry: Open,
+        gas: u64,
+        open: &mut Vec<Open>,
+        view: &View,
+        memory: &mut Memory,
+    ) -> Result<(), SubmitError> {
+        let fees = self.first_fees(view)?;
+        let taken = open.iter().filter_map(|entry| entry.record.nonce()).collect();
+        self.sign(&mut entry, lowest_free(view.first_free, &taken), gas, fees, view).await?;
+        open.push(entry);
+        let last = open.last().expect("pushed in the line above");
+        self.broadcast(last, view, memory).await
     }
 
     /// Fills a nonce that nothing holds and that holds up later ones, with a transaction to ourselves that does
@@ -146,7 +159,7 @@ impl Submitter {
             return Ok(());
         }
         let fees = self.first_fees(view)?;
-        let intent = Intent { to: self.account(), data: Bytes::new() };
+        let intent = Intent { to: self.account(), data: Bytes::new(), gas: None };
         let key = [&[FILLER][..], &hole.to_be_bytes()].concat();
         let mut entry =
             Open { key, record: Record { intent, phase: Phase::Sent, attempts: Vec::new() }, settled: true };

@@ -1,3 +1,5 @@
+mod order;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -123,7 +125,7 @@ impl Service {
     async fn intrude(&self, nonce: u64) -> Result<B256, ChainError> {
         let fees = Fees { max: 100 * PRIORITY_FEE, priority: 50 * PRIORITY_FEE };
         let draft = Draft { chain_id: 7, nonce, gas: 21_000, fees, signed_at: 0 };
-        let intent = Intent { to: Address::repeat_byte(0x99), data: Bytes::new() };
+        let intent = Intent { to: Address::repeat_byte(0x99), data: Bytes::new(), gas: None };
         let attempt = draft.sign(&intent, &signer()).unwrap();
         self.chain.endpoint().send_raw(attempt.raw(7, &intent).unwrap()).await
     }
@@ -346,30 +348,6 @@ async fn nothing_is_given_up_while_the_receipts_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn holes_are_filled_first_by_what_waits_then_by_nothing() {
-    let service = Service::new();
-    service.chain.mine_many(5);
-    service.intrude(0).await.unwrap();
-    service.intrude(1).await.unwrap();
-    service.chain.mine();
-    service.intend("a");
-    service.drive().await;
-    assert_eq!(service.sent("a").await.1, 2);
-    service.chain.reorg(1);
-    service.chain.mine();
-    service.intend("b");
-    service.drive().await;
-    assert_eq!(service.sent("b").await.1, 0, "the lowest hole");
-    service.mine_and_drive(3).await;
-    assert!(matches!(service.status("b").await, IntentStatus::Mined { .. }));
-    assert!(matches!(service.status("a").await, IntentStatus::Mined { .. }), "nonce 1 was filled");
-    service.mine_and_drive(FINAL_DEPTH + 1).await;
-    assert!(service.is_final("a").await && service.is_final("b").await);
-    assert_eq!(service.store.last(TABLES.open).unwrap(), None, "fillers leave nothing behind");
-    assert_eq!(service.store.scan(TABLES.done, &[], 9).unwrap().len(), 2);
-}
-
-#[tokio::test]
 async fn a_call_that_reverts_is_refused_and_can_be_tried_again() {
     let service = Service::new();
     service.chain.set_contracts(|_| Err(Bytes::from_static(&[0xbb])));
@@ -386,24 +364,6 @@ async fn a_call_that_reverts_is_refused_and_can_be_tried_again() {
     assert_eq!(service.sent("a").await.1, 0);
     assert_eq!(service.submitter.retry("a").await.unwrap(), vec![], "only what was refused");
     assert_eq!(service.submitter.forget("a").await.unwrap(), vec![], "only what is decided");
-}
-
-#[tokio::test]
-async fn a_call_that_needs_what_is_under_way_waits_for_it() {
-    let service = Service::new();
-    let first_ran = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&first_ran);
-    service.chain.set_contracts(move |call| match call.data[0] == b'b' && !seen.load(Ordering::Relaxed) {
-        true => Err(Bytes::from_static(&[0xbb])),
-        false => Ok(Execution::default()),
-    });
-    service.intend("a");
-    service.intend("b");
-    service.drive().await;
-    assert_eq!((service.sent("a").await.1, service.status("b").await), (0, IntentStatus::Queued));
-    first_ran.store(true, Ordering::Relaxed);
-    service.mine_and_drive(1).await;
-    assert_eq!(service.sent("b").await.1, 1);
 }
 
 #[tokio::test]
@@ -432,22 +392,6 @@ async fn a_call_that_needs_too_much_gas_is_not_sent() {
     service.store.write(changes).unwrap();
     service.drive().await;
     service.sent("a").await;
-}
-
-#[tokio::test]
-async fn no_more_than_the_bound_is_in_flight_and_all_come_through() {
-    let service = Service::new();
-    let ids: Vec<String> = (0..40).map(|number| format!("{number:02}")).collect();
-    ids.iter().for_each(|id| service.intend(id));
-    service.drive().await;
-    service.drive().await;
-    assert_eq!(service.chain.pool().len(), MAX_IN_FLIGHT);
-    assert_eq!(service.status("16").await, IntentStatus::Queued);
-    service.mine_and_drive(3 + FINAL_DEPTH).await;
-    for id in &ids {
-        assert!(service.is_final(id).await, "{id}");
-    }
-    assert_eq!(service.executions().await, ids.into_iter().map(|id| (id, 1)).collect());
 }
 
 /// Random histories of reorgs, losses, intruders, fee jumps and restarts: every intent runs exactly once.
