@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use async_trait::async_trait;
 
-use self::state::{PlannedReorg, State};
+use self::state::{Mined, PlannedReorg, State};
 use crate::error::ChainError;
 use crate::ports::{Block, BlockTag, Call, Chain, Log, Receipt};
 
@@ -21,8 +21,18 @@ pub struct Execution {
     pub logs: Vec<(Address, Vec<B256>, Bytes)>,
 }
 
+/// The canonical chain before a call: from its logs a contract can tell what it would have stored.
+pub struct Past<'chain>(&'chain [Mined]);
+
+impl Past<'_> {
+    /// What a contract has emitted, in order.
+    pub fn logs(&self, address: Address) -> impl DoubleEndedIterator<Item = &Log> {
+        self.0.iter().flat_map(|mined| &mined.logs).filter(move |log| log.address == address)
+    }
+}
+
 /// All contracts of the chain: runs a call, or reverts with data.
-pub type Contracts = Arc<dyn Fn(&Call) -> Result<Execution, Bytes> + Send + Sync>;
+pub type Contracts = Arc<dyn Fn(&Call, Past<'_>) -> Result<Execution, Bytes> + Send + Sync>;
 
 /// What is wrong with one endpoint.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +75,7 @@ impl SimulatedChain {
             base_fee: PRIORITY_FEE,
             final_depth,
             gas: 100_000,
-            contracts: Arc::new(|_| Ok(Execution::default())),
+            contracts: Arc::new(|_, _| Ok(Execution::default())),
             planned: None,
         };
         let chain = Self { state: Arc::new(Mutex::new(state)), faults: Arc::default() };
@@ -87,6 +97,14 @@ impl SimulatedChain {
     pub fn set_contracts(
         &self,
         contracts: impl Fn(&Call) -> Result<Execution, Bytes> + Send + Sync + 'static,
+    ) {
+        self.set_contracts_with_past(move |call, _| contracts(call));
+    }
+
+    /// As [`Self::set_contracts`], of contracts that know what was before.
+    pub fn set_contracts_with_past(
+        &self,
+        contracts: impl Fn(&Call, Past<'_>) -> Result<Execution, Bytes> + Send + Sync + 'static,
     ) {
         self.state().contracts = Arc::new(contracts);
     }
@@ -229,8 +247,8 @@ impl Chain for SimulatedChain {
     }
 
     async fn call(&self, call: Call, at: BlockTag) -> Result<Bytes, ChainError> {
-        let ran =
-            self.at(at, |state, _, faults| ((Arc::clone(&state.contracts))(&call), faults.lying)).await?;
+        let run = |state: &State, place: usize| (state.contracts)(&call, Past(&state.blocks[..=place]));
+        let ran = self.at(at, |state, place, faults| (run(state, place), faults.lying)).await?;
         match ran {
             (Ok(execution), true) => Ok(twisted(&execution.output).into()),
             (Ok(execution), false) => Ok(execution.output),

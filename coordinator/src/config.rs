@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hypha_chain::config::{ChainConfig, ConfigError as ChainConfigError, KeyConfig, Role};
-use hypha_chain::submit::MAX_GAS;
+use hypha_chain::submit::{MAX_GAS, MAX_IN_FLIGHT};
 use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,15 @@ pub struct BatchConfig {
     /// Most gas of a batch's transaction: EIP-7825 allows no transaction more than 16,777,216. A batch of more than one operation is
     /// also kept below it by our own bound, before a node is asked.
     pub max_gas: u64,
-    /// Milliseconds that the oldest waiting operation waits for company.
+    /// Batches that are on their way to the hub at once: each stands on the root of the one before, which the hub has not taken yet.
+    pub max_in_flight: usize,
+    /// Milliseconds that the oldest waiting operation waits for company; longer, up to `max_age_ms`, on a hub that takes batches
+    /// more slowly.
+    pub company_ms: u64,
+    /// Percent above the median of its last blocks from which on the hub's base fee is high: few operations wait then for it to fall,
+    /// up to `max_age_ms`.
+    pub dear_percent: u64,
+    /// Milliseconds that the oldest waiting operation waits at most while a batch could take it.
     pub max_age_ms: u64,
     /// Seconds before its deadline from which on an operation is not sent any more, so that it is not late when mined.
     pub deadline_margin_s: u64,
@@ -61,7 +69,10 @@ impl Default for BatchConfig {
             max_keys: MAX_KEYS,
             max_calldata_bytes: MAX_CALLDATA_BYTES,
             max_gas: MAX_GAS,
-            max_age_ms: 500,
+            max_in_flight: 4,
+            company_ms: 500,
+            dear_percent: 12,
+            max_age_ms: 4_000,
             deadline_margin_s: 10,
         }
     }
@@ -171,6 +182,7 @@ impl CoordinatorConfig {
             1 << 20,
             GAS_OF_A_TRANSACTION,
         )?;
+        range("batch.max_in_flight", batch.max_in_flight, 1, MAX_IN_FLIGHT)?;
         range("limits.queue", self.limits.queue, 1, 1 << 20)?;
         range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
         range("limits.page", self.limits.page, 1, 10_000)?;

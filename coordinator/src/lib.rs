@@ -9,6 +9,7 @@ pub mod error;
 mod ground;
 mod metrics;
 pub mod notes;
+pub mod pace;
 pub mod pipeline;
 pub mod refusal;
 pub mod requests;

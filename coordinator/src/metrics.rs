@@ -51,6 +51,11 @@ pub(crate) fn batch(operations: usize, bytes: usize) {
     histogram!("hypha_batch_bytes").record(bytes as f64);
 }
 
+/// A batch was made, or what could be in one began to wait, for a cause (`pipeline/timing.rs`).
+pub(crate) fn batch_decision(decision: &'static str, cause: &'static str) {
+    counter!("hypha_batch_decisions_total", "decision" => decision, "cause" => cause).increment(1);
+}
+
 /// A request or an admitted operation was refused.
 pub(crate) fn refused(code: &'static str) {
     counter!("hypha_rejects_total", "code" => code).increment(1);

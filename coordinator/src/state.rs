@@ -11,8 +11,9 @@ use hypha_protocol::status::Status;
 use hypha_tree::Root;
 
 use crate::notes::Notes;
+use crate::pace::Pace;
 use crate::requests::{RequestEntry, Requests};
-use crate::store::{BatchRecord, BatchState, ChainRecord, Guard, ProgressRecord};
+use crate::store::{BatchRecord, BatchState, ChainRecord, Class, Guard, ProgressRecord};
 pub(crate) use crate::version::Keep;
 pub use crate::version::{SnapshotMark, Version};
 
@@ -29,6 +30,8 @@ pub struct Entry {
     pub size: usize,
     /// Unix milliseconds.
     pub submitted_at: u64,
+    /// In which class it waits for a batch.
+    pub class: Class,
     /// How far it has come.
     pub progress: ProgressRecord,
 }
@@ -82,6 +85,8 @@ pub struct State {
     pub snapshot: SnapshotMark,
     /// What the sequence of batches waits for, when it does.
     pub trouble: Option<String>,
+    /// What the hub has shown of its fees and its speed.
+    pub pace: Pace,
     /// Most operations of the next batch, when a batch turned out too large for a transaction.
     pub most_operations: Option<usize>,
     pub(crate) next_number: u64,
@@ -114,6 +119,7 @@ impl State {
             hub_time: 0,
             guard: None,
             trouble: None,
+            pace: Pace::default(),
             most_operations: None,
             next_number: 1,
             next_sequence: 1,
@@ -188,6 +194,11 @@ impl State {
     /// Operations that wait for a batch, in order of admission.
     pub fn waiting(&self) -> impl Iterator<Item = &Entry> {
         self.admitted.iter().filter_map(|number| self.entries.get(number))
+    }
+
+    /// Of those the ones of one class.
+    pub fn waiting_in(&self, class: Class) -> impl Iterator<Item = &Entry> {
+        self.waiting().filter(move |entry| entry.class == class)
     }
 
     /// How many operations wait for a batch.

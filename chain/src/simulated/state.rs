@@ -1,13 +1,11 @@
 //! What is on the simulated chain, and how it changes.
 
-use std::sync::Arc;
-
 use alloy::consensus::transaction::SignerRecoverable;
 use alloy::consensus::{Transaction, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 
-use super::Contracts;
+use super::{Contracts, Past};
 use crate::error::ChainError;
 use crate::ports::{Block, BlockTag, Call, Log, Receipt};
 
@@ -94,7 +92,7 @@ impl State {
     }
 
     fn run(&mut self, pooled: Pooled) {
-        let outcome = (Arc::clone(&self.contracts))(&pooled.call);
+        let outcome = (self.contracts)(&pooled.call, Past(&self.blocks));
         let success = outcome.is_ok();
         for (address, topics, data) in outcome.unwrap_or_default().logs {
             self.log(address, topics, data, pooled.hash);

@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::ids::resource_id;
@@ -13,14 +13,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::events::RequestNameView;
-use super::forms::{self, Segment, bad_value};
+use super::forms::{self, Parameters, Segment, bad_value};
 use super::problem::{Code, Problem};
 use super::stages::{Reached, ReasonView, StageView, reached, stages};
 use super::{Api, Shared};
 use crate::pipeline::admit::admit;
 use crate::store::load::single;
 use crate::store::queries::{self, OperationRow};
-use crate::store::{LedgerError, tables};
+use crate::store::{Class, LedgerError, tables};
 
 /// What was handed in.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +48,8 @@ pub(crate) struct OperationView {
     reason: Option<ReasonView>,
     /// Unix milliseconds.
     submitted_at: u64,
+    /// `urgent`: its batch is made at once; or `normal`.
+    class: &'static str,
     /// As it was handed in.
     operation: OperationBody,
     /// The batch that carries it.
@@ -77,26 +79,46 @@ pub(crate) enum OperationBody {
 
 /// Hands in a transfer.
 #[utoipa::path(post, path = "/v1/transfers", request_body = TransferJson,
+    params(("class" = Option<Class>, Query, description = "`urgent`: into the next batch, which is made at once; `normal` unless said")),
     responses((status = 202, body = AcceptedView), (status = "4XX", description = "a problem document")))]
-pub(crate) async fn post_transfer(State(api): Shared, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn post_transfer(
+    State(api): Shared,
+    Query(query): Query<Vec<(String, String)>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let class = class(query)?;
     let limit = api.context.limits.body_bytes;
     let form: TransferJson = forms::read_body(request, &forms::TRANSFER, limit).await?;
     let transfer = Transfer::try_from(&form).map_err(|error| bad_value(&error))?;
-    hand_in(&api, Operation::Transfer(transfer)).await
+    hand_in(&api, Operation::Transfer(transfer), class).await
 }
 
 /// Hands in an issue.
 #[utoipa::path(post, path = "/v1/issues", request_body = IssueJson,
+    params(("class" = Option<Class>, Query, description = "`urgent`: into the next batch, which is made at once; `normal` unless said")),
     responses((status = 202, body = AcceptedView), (status = "4XX", description = "a problem document")))]
-pub(crate) async fn post_issue(State(api): Shared, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn post_issue(
+    State(api): Shared,
+    Query(query): Query<Vec<(String, String)>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let class = class(query)?;
     let limit = api.context.limits.body_bytes;
     let form: IssueJson = forms::read_body(request, &forms::ISSUE, limit).await?;
     let issue = Issue::try_from(&form).map_err(|error| bad_value(&error))?;
-    hand_in(&api, Operation::Issue(issue)).await
+    hand_in(&api, Operation::Issue(issue), class).await
 }
 
-async fn hand_in(api: &Api, operation: Operation) -> Result<Response, Problem> {
-    let admitted = admit(&api.context, &api.desk, operation).await?;
+/// The class in which an operation is handed in.
+fn class(query: Vec<(String, String)>) -> Result<Class, Problem> {
+    let mut parameters = Parameters::new(query);
+    let class = parameters.parsed("class")?;
+    parameters.finish()?;
+    Ok(class.unwrap_or_default())
+}
+
+async fn hand_in(api: &Api, operation: Operation, class: Class) -> Result<Response, Problem> {
+    let admitted = admit(&api.context, &api.desk, operation, class).await?;
     let id = admitted.id.to_string();
     let location = format!("/v1/transfers/{id}");
     let view = AcceptedView { id, status: admitted.status.as_str(), location: location.clone() };
@@ -145,6 +167,7 @@ fn view_of(id: B256, row: OperationRow, reached: &[Reached], hub: u64) -> Result
         status: row.progress.status.as_str(),
         reason: row.progress.rejection.clone().map(ReasonView::from),
         submitted_at: since,
+        class: row.journal.class.as_str(),
         index: row.progress.index.map(|index| index.to_string()),
         request: row.progress.request.map(RequestNameView::from),
         root: committed.map(|batch| batch.root.to_string()),

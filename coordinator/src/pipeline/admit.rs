@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::context::Context;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::store::{EventRecord, JournalRecord, LedgerError, ProgressRecord, Update, queries};
+use crate::store::{Class, EventRecord, JournalRecord, LedgerError, ProgressRecord, Update, queries};
 
 /// Operations that wait for the writer: as many as two writes take, so that a client never waits longer than for those.
 const DESK_QUEUE: usize = 2 * GROUP;
@@ -35,6 +35,7 @@ pub struct Admission {
     id: B256,
     operation: Operation,
     packed: Vec<u8>,
+    class: Class,
     reply: oneshot::Sender<Result<Admitted, Refusal>>,
 }
 
@@ -52,11 +53,16 @@ impl Desk {
     }
 }
 
-/// Admits an operation, once: the same again only gives its status.
+/// Admits an operation, once: the same again only gives its status, and stays in the class in which it came first.
 ///
 /// # Errors
 /// The first check that fails; the order is: known already, room, form, rules and signatures, the tree, the disk.
-pub async fn admit(context: &Context, desk: &Desk, operation: Operation) -> Result<Admitted, Refusal> {
+pub async fn admit(
+    context: &Context,
+    desk: &Desk,
+    operation: Operation,
+    class: Class,
+) -> Result<Admitted, Refusal> {
     let id = operation.id();
     if let Some(status) = known(context, id).await? {
         return Ok(Admitted { id, status });
@@ -67,7 +73,7 @@ pub async fn admit(context: &Context, desk: &Desk, operation: Operation) -> Resu
     }
     let packed = check(context, desk, &operation).await?;
     let (reply, answer) = oneshot::channel();
-    let admission = Admission { id, operation, packed, reply };
+    let admission = Admission { id, operation, packed, class, reply };
     desk.writer.try_send(admission).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => Refusal::QueueFull { queued: DESK_QUEUE },
         mpsc::error::TrySendError::Closed(_) => Refusal::Ledger(LedgerError::ShuttingDown),
@@ -164,7 +170,8 @@ impl Group {
         self.check_inputs(state, &admission.operation)?;
         self.check_outputs(state, &admission.operation)?;
         self.remember(id, &admission.operation);
-        let record = JournalRecord { id, operation: admission.packed.clone().into(), submitted_at: now };
+        let operation = admission.packed.clone().into();
+        let record = JournalRecord { id, operation, submitted_at: now, class: admission.class };
         update.admit(&record, Arc::new(admission.operation.clone()), ProgressRecord::admitted());
         update.event(EventRecord::of(id, None, Status::Admitted.as_str(), now));
         Ok(Admitted { id, status: Status::Admitted })

@@ -15,7 +15,7 @@ use crate::requests::RequestEntry;
 use crate::state::{Entry, State, Version};
 use crate::store::load::load_entry;
 use crate::store::{
-    BatchBody, BatchRecord, BatchState, EventRecord, Extension, JournalRecord, LedgerError, LoadError,
+    BatchBody, BatchRecord, BatchState, Class, EventRecord, Extension, JournalRecord, LedgerError, LoadError,
     Milestone, ProgressRecord, RequestName, queries,
 };
 
@@ -99,7 +99,8 @@ async fn write(
                 }
                 let packed = encode_operations(std::slice::from_ref(operation.as_ref()))
                     .map_err(|error| CoordinatorError::HubLog(error.to_string()))?;
-                let record = JournalRecord { id, operation: packed.into(), submitted_at: now };
+                let record =
+                    JournalRecord { id, operation: packed.into(), submitted_at: now, class: Class::Normal };
                 let event = EventRecord::of(id, None, Status::Delivered.as_str(), now);
                 update.event(EventRecord { chain_id: Some(hub), index: Some(batch.index), ..event });
                 members.push(update.admit(&record, operation.clone(), progress()));

@@ -10,6 +10,7 @@ use hypha_protocol::operations::{Operation, OperationError, Resource, packed_len
 use hypha_protocol::status::Status;
 use hypha_tree::Key;
 
+use super::timing::{Cause, Decision, Waiting, decide};
 use crate::api::problem::code_of;
 use crate::config::BatchConfig;
 use crate::context::Context;
@@ -18,30 +19,60 @@ use crate::metrics;
 use crate::refusal::Refusal;
 use crate::requests::RequestEntry;
 use crate::state::{Entry, State};
-use crate::store::{BatchRecord, BatchState, ProgressRecord, Rejection, Update};
+use crate::store::{BatchRecord, BatchState, Class, ProgressRecord, Rejection, Update};
 
 /// Bytes of a batch before its first operation: the count.
 const COUNT_BYTES: usize = 2;
+/// How many urgent operations go into a batch for each normal one, while both wait.
+const URGENT_FOR_EACH_NORMAL: usize = 3;
 
-/// Chooses the next batch when the one before is delivered and a request waits, or enough operations wait, or one has waited long
-/// enough. Gives its index.
+/// Chooses the next batch, when it is time for one (`timing.rs`). Gives its index.
 ///
 /// # Errors
 /// When the store does not take it.
 pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
     let now = context.now();
-    context
+    let (decision, index) = context
         .ledger
         .update(|state, update| {
-            if state.batches.values().any(|batch| batch.state < BatchState::Delivered) {
-                return Ok(None);
+            if is_busy(state, &context.batch) {
+                return Ok::<_, CoordinatorError>((Decision::Wait(Cause::InFlight), None));
             }
             let mut chosen = Chosen::within(state, &context.batch);
             chosen.choose_requests(state);
             chosen.choose_operations(state, update, now);
-            Ok(chosen.is_due(now).then(|| put(state, update, &chosen, now)))
+            let decision = decide(&context.batch, &state.pace, chosen.waiting(now));
+            let index = matches!(decision, Decision::Make(_)).then(|| put(state, update, &chosen, now));
+            Ok((decision, index))
         })
-        .await
+        .await?;
+    tell(context, decision, index);
+    Ok(index)
+}
+
+/// Whether as many batches as may be are on their way to the hub, or one is about to be.
+fn is_busy(state: &State, config: &BatchConfig) -> bool {
+    let under_way = || state.batches.values().filter(|batch| batch.state < BatchState::Delivered);
+    under_way().any(|batch| batch.state == BatchState::Batched) || under_way().count() >= config.max_in_flight
+}
+
+/// Logs and counts a decision; one to wait only when the one before was another.
+fn tell(context: &Context, decision: Decision, index: Option<u64>) {
+    let before = context.ledger.state().pace.last_decision;
+    if decision == before && index.is_none() {
+        return;
+    }
+    context.ledger.observe(|state| state.pace.last_decision = decision);
+    match decision {
+        Decision::Make(cause) => {
+            tracing::info!(index, cause = cause.as_str(), "a batch is made");
+            metrics::batch_decision("made", cause.as_str());
+        }
+        Decision::Wait(cause) => {
+            tracing::debug!(cause = cause.as_str(), "what could be in a batch waits");
+            metrics::batch_decision("waited", cause.as_str());
+        }
+    }
 }
 
 /// What one batch carries.
@@ -81,11 +112,16 @@ impl<'state> Chosen<'state> {
         }
     }
 
-    /// Whether the batch is made now. A request waits for no company.
-    fn is_due(&self, now: u64) -> bool {
+    /// What of this says when the batch is made.
+    fn waiting(&self, now: u64) -> Waiting {
         let oldest = self.entries.iter().map(|entry| entry.submitted_at).min();
-        let waited = |oldest| self.full || now.saturating_sub(oldest) >= self.config.max_age_ms;
-        !self.requests.is_empty() || oldest.is_some_and(waited)
+        Waiting {
+            request: !self.requests.is_empty(),
+            urgent: self.entries.iter().any(|entry| entry.class == Class::Urgent),
+            full: self.full,
+            operations: self.entries.len(),
+            oldest_ms: oldest.map_or(0, |oldest| now.saturating_sub(oldest)),
+        }
     }
 
     /// Takes up the room of an operation, if there is so much. The first always goes in: whatever a request says, it is resolved.
@@ -124,7 +160,7 @@ impl<'state> Chosen<'state> {
     }
 
     fn choose_operations(&mut self, state: &'state State, update: &mut Update, now: u64) {
-        for entry in state.waiting() {
+        for entry in in_turn(state) {
             match judge(state, entry, self.config) {
                 Verdict::Waits => {}
                 Verdict::Never(_) if is_requested(state, entry) => {}
@@ -139,6 +175,21 @@ impl<'state> Chosen<'state> {
         }
         self.full |= self.requests.len() + self.entries.len() == self.most;
     }
+}
+
+/// What waits, in the order in which it goes into batches: [`URGENT_FOR_EACH_NORMAL`] operations of the urgent class, then one of the
+/// normal one, while there are both; so neither waits for all of the other.
+fn in_turn(state: &State) -> impl Iterator<Item = &Entry> {
+    let [mut urgent, mut normal] = Class::ALL.map(|class| state.waiting_in(class));
+    let mut turn = 0;
+    std::iter::from_fn(move || {
+        turn = (turn + 1) % (URGENT_FOR_EACH_NORMAL + 1);
+        if turn == 0 {
+            normal.next().or_else(|| urgent.next())
+        } else {
+            urgent.next().or_else(|| normal.next())
+        }
+    })
 }
 
 /// Claims keep the operations that wait free of conflicts among each other, and requests come first, so each is judged by the tree

@@ -12,7 +12,7 @@ use hypha_protocol::operations::{Operation, OperationError, RequestError, Rules,
 use hypha_protocol::status::Status;
 
 use super::rollback::withdraw;
-use super::weight::is_too_heavy;
+use super::weight::{gas_bound, is_too_heavy};
 use crate::blocking::blocking;
 use crate::config::BatchConfig;
 use crate::context::Context;
@@ -33,6 +33,8 @@ struct Built {
     body: BatchBody,
     calldata: Bytes,
     extension: Extension,
+    /// Gas that its transaction does not exceed.
+    gas: u64,
     too_heavy: bool,
 }
 
@@ -48,7 +50,7 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
     let (config, now) = (context.batch.clone(), context.now());
     match blocking(move || build(chosen, &rules, &config, now)).await? {
         Ok(built) if built.too_heavy && count > 1 => {
-            shrink(context, index, count).await?;
+            shrink(context, submitter, index, count).await?;
             Ok(None)
         }
         Ok(built) => {
@@ -61,7 +63,7 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
             | OperationError::UnknownDomain { .. }
             | OperationError::Request(RequestError::KnownDomain { .. }),
         )) => {
-            withdraw(context, index).await?;
+            withdraw(context, submitter, index).await?;
             Ok(None)
         }
         Err(error) => Err(CoordinatorError::OwnBatch { index, error }),
@@ -70,10 +72,15 @@ pub async fn commit(context: &Context, submitter: &Submitter) -> Result<Option<u
 
 /// Takes back a batch that is too large for a transaction; the next ones have at most half as many operations, and each one
 /// that is delivered doubles that again.
-pub(super) async fn shrink(context: &Context, index: u64, operations: usize) -> Result<(), CoordinatorError> {
+pub(super) async fn shrink(
+    context: &Context,
+    submitter: &Submitter,
+    index: u64,
+    operations: usize,
+) -> Result<(), CoordinatorError> {
     tracing::warn!(index, operations, "too large for a transaction: halved");
     context.ledger.observe(|state| state.most_operations = Some((operations / 2).max(1)));
-    withdraw(context, index).await?;
+    withdraw(context, submitter, index).await?;
     Ok(())
 }
 
@@ -102,14 +109,15 @@ fn build(chosen: Chosen, rules: &Rules, config: &BatchConfig, now: u64) -> Resul
     };
     let body = BatchBody { operations: packed.into(), witness: witness.into() };
     let calldata = calldata(&batch, &body);
-    let too_heavy = is_too_heavy(config, &calldata, &body, &members);
-    Ok(Built { batch, body, calldata, extension: Extension { version, operations }, too_heavy })
+    let gas = gas_bound(&calldata, &body, &members);
+    let too_heavy = is_too_heavy(config, &calldata, gas);
+    Ok(Built { batch, body, calldata, extension: Extension { version, operations }, gas, too_heavy })
 }
 
 async fn write(context: &Context, submitter: &Submitter, built: Built) -> Result<(), CoordinatorError> {
-    let Built { batch, body, calldata, extension, .. } = built;
-    let now = context.now();
-    let intent = submitter.intent(&intent_id(&batch), context.hub.config.verifier, calldata);
+    let Built { batch, body, calldata, extension, gas, .. } = built;
+    let (now, hub) = (context.now(), context.hub.config.verifier);
+    let intent = submitter.following_intent(&intent_id(&batch), hub, calldata, gas);
     tracing::info!(index = batch.index, operations = batch.operation_count(), root = %batch.root, "committed");
     context
         .ledger

@@ -34,7 +34,7 @@ pub async fn deliver(
     }
     for _ in 0..STEPS_PER_ROUND {
         match next_step(&context.hub, follower).await? {
-            Some(step) => follow(context, step).await?,
+            Some(step) => follow(context, submitter, step).await?,
             None => return unstick(context, submitter, patience).await,
         }
     }
@@ -42,14 +42,14 @@ pub async fn deliver(
 }
 
 /// Takes one step along the hub's newest blocks.
-async fn follow(context: &Context, step: Step) -> Result<(), CoordinatorError> {
+async fn follow(context: &Context, submitter: &Submitter, step: Step) -> Result<(), CoordinatorError> {
     if !step.removed.is_empty() {
-        take_back(context, &step.removed).await?;
+        take_back(context, submitter, &step.removed).await?;
         context.learn_domains().await?;
     }
     for (_, logs) in &step.added {
         for log in logs {
-            follow_log(context, log).await?;
+            follow_log(context, submitter, log).await?;
         }
     }
     finish(context, step.cursor).await
@@ -57,7 +57,11 @@ async fn follow(context: &Context, step: Step) -> Result<(), CoordinatorError> {
 
 /// A reorg of the hub: our batches in it are `committed` again and their transactions go out again; another's are gone, those that
 /// resolve a request which is gone from the queue, and all that was built on either.
-async fn take_back(context: &Context, removed: &[Block]) -> Result<(), CoordinatorError> {
+async fn take_back(
+    context: &Context,
+    submitter: &Submitter,
+    removed: &[Block],
+) -> Result<(), CoordinatorError> {
     let now = context.now();
     context
         .ledger
@@ -74,7 +78,7 @@ async fn take_back(context: &Context, removed: &[Block]) -> Result<(), Coordinat
             let foreign = gone.iter().filter(|batch| batch.foreign).map(|batch| batch.index);
             let carried = requests.iter().filter_map(|entry| entry.record.progress.index);
             let lost = foreign.chain(carried).min().unwrap_or(u64::MAX);
-            roll_back(state, update, lost, now);
+            roll_back(state, update, submitter, lost, now);
             leave(update, &requests, context.hub_id(), now);
             for batch in gone.into_iter().filter(|batch| batch.index < lost) {
                 tracing::warn!(index = batch.index, "a reorg of the hub dropped a batch");
@@ -86,7 +90,7 @@ async fn take_back(context: &Context, removed: &[Block]) -> Result<(), Coordinat
         .await
 }
 
-async fn follow_log(context: &Context, log: &Log) -> Result<(), CoordinatorError> {
+async fn follow_log(context: &Context, submitter: &Submitter, log: &Log) -> Result<(), CoordinatorError> {
     if let Some(registered) = decode::<SpokeRegistered>(log)? {
         let chain_id = u64::try_from(registered.chainId).unwrap_or(u64::MAX);
         context.ledger.observe(|state| {
@@ -99,7 +103,7 @@ async fn follow_log(context: &Context, log: &Log) -> Result<(), CoordinatorError
     match decode::<BatchApplied>(log)? {
         Some(applied) => {
             let milestone = milestone(context, &context.hub, log, applied.index).await;
-            take_in(context, &applied, milestone).await
+            take_in(context, submitter, &applied, milestone).await
         }
         None => Ok(()),
     }
@@ -118,6 +122,7 @@ enum Relation {
 /// The hub took a batch.
 async fn take_in(
     context: &Context,
+    submitter: &Submitter,
     applied: &BatchApplied,
     milestone: Milestone,
 ) -> Result<(), CoordinatorError> {
@@ -125,7 +130,7 @@ async fn take_in(
         Relation::Same => mark_delivered(context, applied.index, milestone).await,
         Relation::Next => adopt(context, applied, milestone).await,
         Relation::Other => {
-            withdraw(context, applied.index).await?;
+            withdraw(context, submitter, applied.index).await?;
             adopt(context, applied, milestone).await
         }
     }
@@ -172,6 +177,8 @@ async fn mark_delivered(context: &Context, index: u64, milestone: Milestone) -> 
         .await?;
     let most = context.batch.max_operations;
     context.ledger.observe(|state| {
+        let committed_at = state.batches.get(&index).and_then(|batch| batch.committed_at);
+        committed_at.into_iter().for_each(|at| state.pace.delivered(now.saturating_sub(at)));
         state.most_operations = state.most_operations.map(|fewer| 2 * fewer).filter(|fewer| *fewer < most);
     });
     Ok(())

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod deliver;
 pub mod finalize;
 pub mod snapshot;
+pub mod timing;
 pub mod unstick;
 
 mod adopt;

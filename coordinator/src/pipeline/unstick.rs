@@ -23,11 +23,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// When a refused batch is tried again; lost at a restart, which only tries it sooner.
 #[derive(Default)]
 pub struct Patience {
+    batch: u64,
     not_before: u64,
     pause: Option<Duration>,
 }
 
 impl Patience {
+    /// What was waited for another batch does not count.
+    fn turn_to(&mut self, batch: u64) {
+        if self.batch != batch {
+            *self = Self { batch, ..Self::default() };
+        }
+    }
+
     fn is_over(&self, now: u64) -> bool {
         now >= self.not_before
     }
@@ -50,6 +58,7 @@ pub(super) async fn unstick(
         context.ledger.observe(|state| state.trouble = None);
         return Ok(());
     };
+    patience.turn_to(batch.index);
     let count = batch.operation_count();
     let (trouble, moved) = match submitter.status(&intent_id(&batch)).await? {
         Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => return Ok(()),
@@ -59,7 +68,7 @@ pub(super) async fn unstick(
         }
         Some(IntentStatus::Refused { data }) => (format!("the hub refuses it with {data}"), has_moved(&data)),
         Some(IntentStatus::TooMuchGas { .. }) if count > 1 => {
-            return shrink(context, batch.index, count).await;
+            return shrink(context, submitter, batch.index, count).await;
         }
         Some(IntentStatus::TooMuchGas { needed, maximum }) => {
             (format!("it needs {needed} gas of {maximum}"), false)
@@ -72,7 +81,7 @@ pub(super) async fn unstick(
             trouble,
             "a deadline has passed: its operations are chosen again"
         );
-        return Ok(withdraw(context, batch.index).await?);
+        return Ok(withdraw(context, submitter, batch.index).await?);
     }
     context.ledger.observe(|state| state.trouble = Some(format!("batch {}: {trouble}", batch.index)));
     let now = context.now();
@@ -100,8 +109,8 @@ fn has_moved(data: &[u8]) -> bool {
     errors.iter().any(|selector| data.starts_with(selector))
 }
 
-/// Takes back a batch that cannot follow any more. That its transaction was refused is forgotten with it: the same batch may be
-/// right again, and would not be sent then.
+/// Takes back a batch that cannot follow any more, and those on top of it. That their transactions were refused is forgotten with
+/// them: the same batch may be right again, and would not be sent then.
 async fn choose_again(
     context: &Context,
     submitter: &Submitter,
@@ -110,12 +119,16 @@ async fn choose_again(
 ) -> Result<(), CoordinatorError> {
     tracing::warn!(index = batch.index, trouble, "chosen again");
     context.learn_domains().await?;
-    let forgotten = submitter.forget(&intent_id(batch)).await?;
+    let intents = intents_from(&context.ledger.state(), batch.index);
+    let mut forgotten = Vec::new();
+    for id in intents {
+        forgotten.extend(submitter.forget(&id).await?);
+    }
     let now = context.now();
     context
         .ledger
         .update(|state, update| {
-            roll_back(state, update, batch.index, now);
+            roll_back(state, update, submitter, batch.index, now);
             update.also(forgotten);
             Ok::<_, LedgerError>(())
         })
@@ -132,27 +145,36 @@ fn stuck(state: &State) -> Option<(BatchRecord, bool)> {
     Some((batch.clone(), expired))
 }
 
-/// A refused transaction goes back to the queue; a reverted or missing one gets a successor. The hub takes a batch once, so
-/// that two can do no harm.
+/// The names of the transactions of this batch and those on top of it, as far as they are committed.
+fn intents_from(state: &State, index: u64) -> Vec<String> {
+    let committed = |batch: &&BatchRecord| batch.state == BatchState::Committed;
+    state.batches.range(index..).map(|(_, batch)| batch).filter(committed).map(intent_id).collect()
+}
+
+/// A refused transaction goes back to the queue, and with it those that were refused because they follow it; a reverted or missing
+/// one gets a successor. The hub takes a batch once, so that two can do no harm.
 async fn send_again(
     context: &Context,
     submitter: &Submitter,
     batch: BatchRecord,
 ) -> Result<(), CoordinatorError> {
-    let retried = submitter.retry(&intent_id(&batch)).await?;
+    let mut retried = submitter.retry(&intent_id(&batch)).await?;
+    let is_new = retried.is_empty();
+    let following = intents_from(&context.ledger.state(), batch.index + 1);
+    for id in following {
+        retried.extend(submitter.retry(&id).await?);
+    }
     let index = batch.index;
     let body = context.ledger.read(move |store| queries::body(store, index)).await?;
     context
         .ledger
         .update(|_: &State, update: &mut Update| {
-            match body {
-                Some(body) if retried.is_empty() => {
-                    let next = BatchRecord { attempt: batch.attempt + 1, ..batch };
-                    let hub = context.hub.config.verifier;
-                    update.also(submitter.intent(&intent_id(&next), hub, calldata(&next, &body)));
-                    update.batch(next);
-                }
-                _ => update.also(retried),
+            update.also(retried);
+            if let Some(body) = body.filter(|_| is_new) {
+                let next = BatchRecord { attempt: batch.attempt + 1, ..batch };
+                let hub = context.hub.config.verifier;
+                update.also(submitter.intent(&intent_id(&next), hub, calldata(&next, &body)));
+                update.batch(next);
             }
             Ok::<_, LedgerError>(())
         })

@@ -214,6 +214,7 @@ pub(crate) fn load_entry(
         operation: Arc::new(operation),
         size: record.operation.len(),
         submitted_at: record.submitted_at,
+        class: record.class,
         progress,
     })
 }

@@ -14,8 +14,8 @@ pub use guard::Guard;
 pub use ledger::{Ledger, LedgerError};
 pub use load::LoadError;
 pub use records::{
-    BatchBody, BatchRecord, BatchState, ChainRecord, EventRecord, IdentityRecord, JournalRecord, Milestone,
-    ProgressRecord, Rejection,
+    BatchBody, BatchRecord, BatchState, ChainRecord, Class, EventRecord, IdentityRecord, JournalRecord,
+    Milestone, ProgressRecord, Rejection,
 };
 pub use requests::{Enqueued, RequestName, RequestRecord, Sighting, VoidRecord};
 pub use update::{Extension, Update};

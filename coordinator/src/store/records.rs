@@ -1,10 +1,50 @@
 //! The rows, as they are on disk: JSON, so that an operator can read a store with no tool of ours.
 
+use std::str::FromStr;
+
 use alloy::primitives::{B256, Bytes};
 use hypha_protocol::status::Status;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::RequestName;
+
+/// Which operations come into a batch first. No class waits for all of another (`pipeline/batch.rs`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Waits for company, and for a base fee that is not high.
+    #[default]
+    Normal,
+    /// Goes into the next batch, which is made at once.
+    Urgent,
+}
+
+impl Class {
+    /// Both, the first to be served first.
+    pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Urgent => "urgent",
+        }
+    }
+
+    // Takes a reference because serde asks so.
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+impl FromStr for Class {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word).ok_or("expected normal or urgent")
+    }
+}
 
 /// An operation as it was admitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +55,9 @@ pub struct JournalRecord {
     pub operation: Bytes,
     /// Unix milliseconds.
     pub submitted_at: u64,
+    /// In which class it waits for a batch.
+    #[serde(default, skip_serializing_if = "Class::is_normal")]
+    pub class: Class,
 }
 
 /// Why an operation was rejected after it had been admitted.

@@ -80,6 +80,7 @@ impl Update {
             operation,
             size: record.operation.len(),
             submitted_at: record.submitted_at,
+            class: record.class,
             progress,
         })));
         number

@@ -229,7 +229,7 @@ async fn each_mistake_has_its_own_problem_document() {
 async fn a_full_queue_says_when_to_come_back() {
     let mut world = World::new();
     world.limits.queue = 2;
-    world.batch.max_age_ms = u64::MAX;
+    world.batch = patient();
     let running = world.start().await;
     let operation = |salt| issue(&note("alice", HUB_ID, 3, salt));
     running.accept(&operation(1)).await;

@@ -10,7 +10,6 @@ use hypha_protocol::ids::requested_salt;
 use hypha_protocol::operations::{Content, Operation, Output, Request, RequestedIssue, Resource, Transfer};
 use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::{hub_domain, owners_beside_sender, sign_transfer};
-use hypha_tree::Root;
 use serde_json::Value;
 
 use super::world::*;
@@ -86,7 +85,6 @@ impl World {
     /// The hub's contract after a reorg that dropped all of its past.
     pub(crate) fn begin_anew(&self) {
         self.queue().clear();
-        self.shown().retain(|_, root| *root == Root::EMPTY);
     }
 
     /// The spoke queues the request, in its next block.

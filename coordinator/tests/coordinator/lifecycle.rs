@@ -91,7 +91,7 @@ async fn the_same_request_again_has_one_effect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_that_an_admitted_transfer_spends_is_claimed_also_after_a_restart() {
     let mut world = World::new();
-    world.batch.max_age_ms = u64::MAX;
+    world.batch = patient();
     let running = world.start().await;
     let first = note("alice", HUB_ID, 10, 1);
     running.accept(&issue(&first)).await;

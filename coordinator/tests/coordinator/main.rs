@@ -5,6 +5,7 @@
 
 mod api;
 mod asking;
+mod batching;
 mod crash;
 mod events;
 mod lifecycle;

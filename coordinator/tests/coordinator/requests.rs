@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use hypha_chain::ports::{BlockTag, Chain as _};
 use hypha_chain::simulated::Faults;
+use hypha_coordinator::config::BatchConfig;
 use hypha_protocol::operations::{Content, Operation, Output, Request, Resource, Transfer};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ async fn issued(world: &World, running: &Running, salt: u8) -> Resource {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_of_the_hub_is_executed_without_waiting_for_company() {
     let mut world = World::new();
-    world.batch.max_age_ms = u64::MAX;
+    world.batch = patient();
     let running = world.start().await;
     let asked = asks_issue_for(HUB_ID, 1, SPOKE_ID, 1);
     world.enqueue(&asked);
@@ -145,7 +146,8 @@ async fn what_an_earlier_request_makes_possible_is_not_void() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_comes_before_every_transfer_that_touches_its_notes() {
-    let world = World::new();
+    let mut world = World::new();
+    world.batch.max_in_flight = 1;
     let running = world.start().await;
     let note = issued(&world, &running, 1).await;
     let free = issued(&world, &running, 2).await;
@@ -191,7 +193,7 @@ impl Prepared {
     /// Its deadline is so many seconds after the hub's time; of these each block takes one.
     async fn due_in(seconds: u64) -> Self {
         let mut world = World::new();
-        world.batch.max_age_ms = u64::MAX;
+        world.batch = BatchConfig { max_in_flight: 1, ..patient() };
         let running = world.start().await;
         let first = asks_issue(HUB_ID, 1);
         world.enqueue(&first);

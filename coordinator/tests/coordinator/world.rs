@@ -1,6 +1,6 @@
 //! A hub that verifies batches, a spoke, and a coordinator over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use hypha_chain::config::{ChainConfig, Finality, Role};
-use hypha_chain::ports::{BlockTag, Call, Chain, Store};
-use hypha_chain::simulated::{Execution, SimulatedChain};
+use hypha_chain::ports::{BlockTag, Chain, Log, Store};
+use hypha_chain::simulated::{Execution, Past, SimulatedChain};
 use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
 use hypha_coordinator::config::{BatchConfig, LimitsConfig};
 use hypha_coordinator::{CoordinatorError, Ports, Service};
@@ -48,15 +48,16 @@ pub(crate) fn key(name: &str) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&keccak256(format!("hypha test key {name}"))).unwrap()
 }
 
+/// Batches for which operations wait for company, however long.
+pub(crate) fn patient() -> BatchConfig {
+    BatchConfig { company_ms: u64::MAX, max_age_ms: u64::MAX, ..BatchConfig::default() }
+}
+
 /// What the hub's contract would remember.
 #[derive(Clone, Default)]
 struct Memory {
     /// Its own chain and those that it has spokes for.
     domains: Arc<Mutex<BTreeSet<u64>>>,
-    /// Batch chain and root of every batch that it was ever shown.
-    shown: Arc<Mutex<BTreeMap<B256, Root>>>,
-    /// Indexes that somebody else's batch has taken.
-    foreign: Arc<Mutex<BTreeMap<u64, B256>>>,
     /// Its queue as it is now, with what was resolved: hashes by position.
     queue: Arc<Mutex<Vec<(u64, u64, B256)>>>,
     /// With what it refuses every batch.
@@ -66,15 +67,13 @@ struct Memory {
 /// A hub: takes a batch when it is valid on top of the newest canonical one.
 fn install_hub(chain: &SimulatedChain) -> Memory {
     let memory = Memory::default();
-    let genesis = genesis_batch_chain(HUB_ID, hub_address());
-    memory.shown.lock().unwrap().insert(genesis, Root::EMPTY);
     let remembered = memory.clone();
     memory.domains.lock().unwrap().extend([HUB_ID, SPOKE_ID]);
-    chain.set_contracts(move |call: &Call| {
+    chain.set_contracts_with_past(move |call, past| {
         if let Ok(batch) = IRootHub::applyBatchCall::abi_decode(&call.data) {
             let domains = memory.domains.lock().unwrap().clone();
             let rules = Rules::hub(hub_domain(HUB_ID, hub_address()).separator(), 0, domains);
-            return apply(&memory, &rules, &batch);
+            return apply(&memory, &past, &rules, &batch);
         }
         let chains: Vec<U256> = memory.domains.lock().unwrap().iter().copied().map(U256::from).collect();
         let spokes = IRootHub::spokeChainsCall::abi_encode_returns(&chains);
@@ -99,26 +98,41 @@ impl Memory {
     }
 }
 
-/// Contracts of a simulated chain have no state, so the batch says by its index and its proof on what it stands: it is taken on
-/// any root shown before from which it is valid.
-fn apply(memory: &Memory, rules: &Rules, batch: &IRootHub::applyBatchCall) -> Result<Execution, Bytes> {
-    if memory.foreign.lock().unwrap().get(&batch.batchIndex).is_some_and(|root| *root != batch.newRoot) {
-        return Err(Bytes::from_static(&[0xba, 0xd1]));
-    }
+fn apply(
+    memory: &Memory,
+    past: &Past<'_>,
+    rules: &Rules,
+    batch: &IRootHub::applyBatchCall,
+) -> Result<Execution, Bytes> {
     if let Some(data) = memory.refusal.lock().unwrap().clone() {
         return Err(data);
     }
+    let newest = newest(past);
+    let expected = newest.index + 1;
+    if batch.batchIndex != expected {
+        let mismatch = IRootVerifier::IndexMismatch { expected, actual: batch.batchIndex };
+        return Err(mismatch.abi_encode().into());
+    }
     let checked = check_operations(&batch.operations, rules).map_err(|error| error.abi_encode())?;
     memory.follows(checked.resolutions())?;
-    let mut shown = memory.shown.lock().unwrap();
-    let root = Root::from(batch.newRoot.0);
-    let valid = |before: &Root| verify_batch(*before, &batch.operations, &batch.witness, root, rules).is_ok();
-    let before = shown.iter().find(|(_, before)| valid(before)).map(|(chain, _)| *chain);
-    let before = before.ok_or(Bytes::from_static(&[0xba, 0xd0]))?;
-    let chain = next_batch_chain(before, batch.batchIndex, root, &batch.operations);
-    shown.insert(chain, root);
+    let (before, root) = (Root::from(newest.root.0), Root::from(batch.newRoot.0));
+    let verified = verify_batch(before, &batch.operations, &batch.witness, root, rules);
+    verified.map_err(|_| Bytes::from_static(&[0xba, 0xd0]))?;
+    let chain = next_batch_chain(newest.batchChain, batch.batchIndex, root, &batch.operations);
     let event = applied(batch.batchIndex, batch.newRoot, chain, &batch.operations);
     Ok(Execution { output: Bytes::new(), logs: vec![event] })
+}
+
+/// The newest batch that the hub has taken, by its logs.
+fn newest(past: &Past<'_>) -> IRootHub::BatchApplied {
+    let decode =
+        |log: &Log| IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok();
+    past.logs(hub_address()).rev().find_map(decode).unwrap_or_else(|| IRootHub::BatchApplied {
+        index: 0,
+        root: word(Root::EMPTY),
+        batchChain: genesis_batch_chain(HUB_ID, hub_address()),
+        operations: Bytes::new(),
+    })
 }
 
 fn applied(index: u64, root: B256, chain: B256, operations: &[u8]) -> (Address, Vec<B256>, Bytes) {
@@ -228,9 +242,8 @@ impl World {
     pub(crate) async fn taken(&self) -> Vec<(u64, B256)> {
         let head = self.hub.block(BlockTag::Latest).await.unwrap().unwrap();
         let logs = self.hub.logs_in_range(hub_address(), 0, head.number).await.unwrap();
-        let read = |log: &hypha_chain::ports::Log| {
-            IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
-        };
+        let read =
+            |log: &Log| IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok();
         logs.iter().filter_map(read).map(|event| (event.index, event.root)).collect()
     }
 
@@ -257,8 +270,6 @@ impl World {
         let bytes = encode_operations(operations).unwrap();
         let step = replica.apply(index, &bytes).unwrap();
         let root = word(step.root);
-        self.memory.shown.lock().unwrap().insert(step.batch_chain, step.root);
-        self.memory.foreign.lock().unwrap().insert(index, root);
         let (address, topics, data) = applied(index, root, step.batch_chain, &bytes);
         self.hub.emit(address, topics, data);
         root
@@ -267,11 +278,6 @@ impl World {
     /// The hub's queue: chain, number and hash of each request. A reorg is for the test to show here.
     pub(crate) fn queue(&self) -> std::sync::MutexGuard<'_, Vec<(u64, u64, B256)>> {
         self.memory.queue.lock().unwrap()
-    }
-
-    /// Batch chain and root of every batch that the hub was ever shown.
-    pub(crate) fn shown(&self) -> std::sync::MutexGuard<'_, BTreeMap<B256, Root>> {
-        self.memory.shown.lock().unwrap()
     }
 
     /// The hub has a spoke for this chain from now on.
@@ -359,6 +365,14 @@ impl Running {
     /// Hands an operation in and gives its id.
     pub(crate) async fn accept(&self, operation: &Operation) -> String {
         let (status, answer) = self.submit(operation).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer:#}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Hands in an operation of the urgent class and gives its id.
+    pub(crate) async fn accept_urgent(&self, operation: &Operation) -> String {
+        let (path, body) = form(operation);
+        let (status, answer) = self.post(&format!("{path}?class=urgent"), body.to_string()).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{answer:#}");
         answer["id"].as_str().unwrap().to_owned()
     }
