@@ -37,7 +37,8 @@ async fn a_reorg_of_a_spoke_takes_back_what_is_not_on_the_hub() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_a_reorg_drops_before_it_is_batched_is_gone() {
-    let world = World::new();
+    let mut world = World::new();
+    world.batch.max_in_flight = 1;
     let running = world.start().await;
     world.hub.set_faults(losing());
     let blocker = running.accept(&issue(&note("alice", HUB_ID, 3, 1))).await;
