@@ -58,7 +58,7 @@ pub fn sweep(devnet: &Devnet) -> Sweep {
     sweep
 }
 
-/// The transactions that moved a chain's root.
+/// The transactions that moved a chain's root, of each block the first: it ran on the state before the block.
 fn landed(chain: &ChainInfo, rpc: &Rpc) -> Vec<Landed> {
     let requests: Vec<(&str, Value)> = (1..=rpc.latest())
         .map(|block| ("eth_getBlockByNumber", json!([format!("{block:#x}"), true])))
@@ -83,6 +83,7 @@ fn landed(chain: &ChainInfo, rpc: &Rpc) -> Vec<Landed> {
         }
     }
     landed.retain(|one| rpc.ask("eth_getTransactionReceipt", json!([one.hash]))["status"] == "0x1");
+    landed.dedup_by_key(|one| one.block);
     landed
 }
 

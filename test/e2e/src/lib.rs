@@ -11,6 +11,7 @@ mod devnet;
 mod events;
 mod http;
 mod ledger;
+pub mod load;
 mod notes;
 mod process;
 mod rpc;

@@ -1,17 +1,13 @@
 //! Puts a coordinator under load and prints rows as JSON: `bench_http READY_FILE`, the file that a devnet writes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, bail};
-use hypha_protocol::contracts::{Issue, Resource};
-use hypha_protocol::ids::kind_of;
-use hypha_protocol::json::IssueJson;
-use hypha_protocol::signing::{hub_domain, sign_issue};
-use reqwest::{Client, StatusCode};
+use hypha_e2e::load::Target;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -21,17 +17,6 @@ const CONNECTIONS: [usize; 2] = [16, 256];
 const REQUESTS: usize = 1_024;
 /// Longest time for one answer; a coordinator that takes longer has failed the measurement.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// Deadline of the issues from now, in seconds.
-const VALID_S: u64 = 3_600;
-
-/// The devnet's coordinator, and what its operations are signed for.
-struct Target {
-    client: Client,
-    api: String,
-    hub_chain: u64,
-    hub: Address,
-}
-
 /// What one measurement sends.
 #[derive(Clone)]
 enum Load {
@@ -43,22 +28,11 @@ enum Load {
 
 fn main() -> anyhow::Result<()> {
     let path = std::env::args().nth(1).context("usage: bench_http READY_FILE")?;
-    let ready: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    let target = Target::of(&PathBuf::from(path))?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let rows = runtime.block_on(measure_all(Arc::new(target(&ready)?)))?;
+    let rows = runtime.block_on(measure_all(Arc::new(target)))?;
     println!("{}", json!({ "rows": rows }));
     Ok(())
-}
-
-fn target(ready: &Value) -> anyhow::Result<Target> {
-    let chains = ready["chains"].as_array().context("chains")?;
-    let hub = chains.iter().find(|chain| chain["role"] == "hub").context("a hub")?;
-    Ok(Target {
-        client: hypha_chain::net::client()?,
-        api: ready["api"].as_str().context("api")?.to_owned(),
-        hub_chain: hub["chainId"].as_str().context("chainId")?.parse()?,
-        hub: hub["verifier"].as_str().context("verifier")?.parse()?,
-    })
 }
 
 async fn measure_all(target: Arc<Target>) -> anyhow::Result<Vec<Value>> {
@@ -68,7 +42,7 @@ async fn measure_all(target: Arc<Target>) -> anyhow::Result<Vec<Value>> {
         rows.extend(rows_of(&format!("read/connections={connections}"), times));
     }
     for connections in CONNECTIONS {
-        let issues = Arc::new(issues(&target, connections)?);
+        let issues = Arc::new(target.issues(&format!("accept {connections}"), REQUESTS)?);
         let times = measure(&target, connections, &Load::Accept(issues)).await?;
         rows.extend(rows_of(&format!("accept/connections={connections}"), times));
     }
@@ -125,29 +99,6 @@ async fn send(target: &Target, load: &Load, number: usize) -> anyhow::Result<()>
         bail!("{status}: {text}");
     }
     Ok(())
-}
-
-/// Signed requests to issue notes, ready to be sent; `round` tells one measurement's from another's.
-fn issues(target: &Target, round: usize) -> anyhow::Result<Vec<String>> {
-    let issuer = PrivateKeySigner::from_bytes(&keccak256("hypha bench issuer"))?;
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + VALID_S;
-    let domain = hub_domain(target.hub_chain, target.hub);
-    let label = B256::right_padding_from(b"bench");
-    let issue = |number: usize| {
-        let resource = Resource {
-            domainId: U256::from(target.hub_chain),
-            owner: issuer.address(),
-            kind: kind_of(U256::ZERO, issuer.address(), label),
-            quantity: U256::from(100 + number),
-            data: B256::ZERO,
-            salt: keccak256(format!("hypha bench salt {round} {number}")),
-        };
-        let mut issue =
-            Issue { resource, issuer: issuer.address(), label, deadline, signature: Default::default() };
-        issue.signature = sign_issue(&issuer, &domain, &issue)?;
-        anyhow::Ok(serde_json::to_string(&IssueJson::from(&issue))?)
-    };
-    (0..REQUESTS).map(issue).collect()
 }
 
 fn rows_of(case: &str, times: Times) -> [Value; 3] {
