@@ -73,6 +73,18 @@ impl Default for BatchConfig {
 pub struct LimitsConfig {
     /// Operations that are admitted and not in a batch yet; further ones are told to come back.
     pub queue: usize,
+    /// Connections to the API at once. For a further one the connection that has waited longest for a request is closed.
+    pub connections: usize,
+    /// Milliseconds for the head of a request, counted from the opening of the connection or from the answer before.
+    pub head_ms: u64,
+    /// Milliseconds for a whole request, its body included.
+    pub request_ms: u64,
+    /// Requests without a body at once; further ones are told to come back.
+    pub reads: usize,
+    /// Requests with a body at once; further ones are told to come back.
+    pub bodies: usize,
+    /// Clients that follow the events at once: each holds a connection and a page of events.
+    pub streams: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Rows in a page of a listing.
@@ -93,6 +105,13 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             queue: 4_096,
+            connections: 1_024,
+            head_ms: 8_000,
+            request_ms: 12_000,
+            // With the streams they fill the connections.
+            reads: 384,
+            bodies: 384,
+            streams: 256,
             body_bytes: 262_144,
             page: 1_000,
             versions: 1_024,
@@ -171,13 +190,26 @@ impl CoordinatorConfig {
             1 << 20,
             GAS_OF_A_TRANSACTION,
         )?;
-        range("limits.queue", self.limits.queue, 1, 1 << 20)?;
-        range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
-        range("limits.page", self.limits.page, 1, 10_000)?;
-        range("limits.versions", self.limits.versions, 2, 1 << 20)?;
-        range("limits.version_bytes", self.limits.version_bytes, 1 << 20, 1 << 40)?;
-        range("limits.snapshot_batches", self.limits.snapshot_batches, 1, 1 << 20)?;
-        range("limits.snapshot_percent", self.limits.snapshot_percent, 0, 1_000)
+        self.limits.validate()
+    }
+}
+
+impl LimitsConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let milliseconds = |time: u64| usize::try_from(time).unwrap_or(usize::MAX);
+        range("limits.queue", self.queue, 1, 1 << 20)?;
+        range("limits.connections", self.connections, 1, 1 << 20)?;
+        range("limits.head_ms", milliseconds(self.head_ms), 100, 600_000)?;
+        range("limits.request_ms", milliseconds(self.request_ms), 100, 600_000)?;
+        range("limits.reads", self.reads, 1, self.connections)?;
+        range("limits.bodies", self.bodies, 1, self.connections)?;
+        range("limits.streams", self.streams, 0, self.connections)?;
+        range("limits.body_bytes", self.body_bytes, 1_024, 1 << 24)?;
+        range("limits.page", self.page, 1, 10_000)?;
+        range("limits.versions", self.versions, 2, 1 << 20)?;
+        range("limits.version_bytes", self.version_bytes, 1 << 20, 1 << 40)?;
+        range("limits.snapshot_batches", self.snapshot_batches, 1, 1 << 20)?;
+        range("limits.snapshot_percent", self.snapshot_percent, 0, 1_000)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hypha_chain::config::ChainConfig;
 use hypha_chain::error::ChainError;
+use hypha_chain::http::{ServeLimits, serve_within};
 use hypha_chain::ports::{BlockTag, Chain, Clock, Store};
 use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
@@ -93,6 +94,17 @@ impl Service {
     /// The HTTP API.
     pub fn router(&self) -> axum::Router {
         api::router(self.api.clone())
+    }
+
+    /// Serves the HTTP API until `shutdown`.
+    pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
+        let limits = &self.context.limits;
+        let limits = ServeLimits {
+            connections: limits.connections,
+            head: Duration::from_millis(limits.head_ms),
+            ..ServeLimits::default()
+        };
+        serve_within(limits, listener, self.router(), self.shutdown.clone().cancelled_owned())
     }
 
     /// What the parts of this coordinator share.
@@ -225,7 +237,7 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
         started => started?,
     };
     tracing::info!(%address, "listening");
-    let served = hypha_chain::http::serve(listener, service.router(), shutdown.clone().cancelled_owned());
+    let served = service.serve(listener);
     let ((), outcome) = tokio::join!(served, service.join());
     outcome
 }

@@ -1,6 +1,7 @@
 //! HTTP API v1. Amounts, ids and indexes are strings; errors are RFC 9457 problem documents (`problem.rs`).
 
 mod chains;
+mod edge;
 mod events;
 mod forms;
 mod health;
@@ -13,12 +14,11 @@ mod resources;
 mod stages;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::Method;
-use axum::middleware::{self, Next};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
@@ -29,20 +29,20 @@ use crate::context::Context;
 use crate::pipeline::admit::Desk;
 use problem::{Code, Problem};
 
-/// Time for a whole request, its body included: far above what any takes on a busy machine.
-const REQUEST_TIME: Duration = Duration::from_secs(15);
-
 /// What the handlers work on.
 pub struct Api {
     context: Arc<Context>,
     desk: Desk,
+    room: edge::Room,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
 
 impl Api {
     pub(crate) fn new(context: Arc<Context>, desk: Desk, shutdown: CancellationToken) -> Self {
-        Self { context, desk, streams: Arc::new(Semaphore::new(events::MAX_STREAMS)), shutdown }
+        let limits = &context.limits;
+        let (room, streams) = (edge::Room::new(limits), Arc::new(Semaphore::new(limits.streams)));
+        Self { context, desk, room, streams, shutdown }
     }
 }
 
@@ -64,6 +64,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/batches/{index}", get(chains::batch))
         .route("/v1/chains", get(chains::chains))
         .route("/v1/events", get(events::follow))
+        .route_layer(from_fn_with_state(api.clone(), edge::room))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -71,7 +72,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(openapi::docs())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(deadline))
+        .layer(from_fn_with_state(api.clone(), edge::deadline))
+        .layer(from_fn(edge::unambiguous))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(api)
 }
@@ -84,16 +86,6 @@ async fn not_found(OriginalUri(uri): OriginalUri) -> Problem {
 
 async fn method_not_allowed(method: Method) -> Problem {
     Problem::new(Code::MethodNotAllowed, format!("{method} is not allowed here"))
-}
-
-async fn deadline(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = format!("not answered within {} s", REQUEST_TIME.as_secs());
-            Problem::new(Code::RequestTimeout, detail).into_response()
-        }
-    }
 }
 
 /// A panic in a handler: its words go to the log, never to the client.

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use axum::{Json, Router};
-use utoipa::OpenApi;
+use serde::Serialize;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{Content, Object, Ref, Response, ResponseBuilder, Type};
+use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::problem::MEDIA_TYPE;
 use super::{Api, chains, events, health, operations, proofs, requests, resources};
 
 #[derive(OpenApi)]
@@ -34,9 +39,67 @@ use super::{Api, chains, events, health, operations, proofs, requests, resources
         health::healthz,
         health::readyz,
         health::metrics,
-    )
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Refusals)
 )]
 struct Description;
+
+/// Why a request was not answered as asked (RFC 9457). Further members depend on the code.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)] // It is only described here; documents are made in `problem.rs`.
+struct ProblemDocument {
+    /// A URN of the code.
+    r#type: String,
+    /// What the code means.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// One sentence on this very request.
+    detail: String,
+    /// A stable word.
+    code: String,
+    /// Whether the same request can succeed later without a change.
+    retryable: bool,
+}
+
+/// What any request can be answered with: described once, for all routes.
+struct Refusals;
+
+/// Status, whether the answer says when to come back, and when it is given.
+const REFUSALS: [(&str, bool, &str); 4] = [
+    ("400", false, "the request is malformed, or can be read in two ways"),
+    ("408", false, "the request took too long to come, or to be answered"),
+    ("500", false, "something went wrong here"),
+    ("503", true, "too much is under way, or the service cannot do this now"),
+];
+
+impl Modify for Refusals {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for operation in openapi.paths.paths.values_mut().flat_map(operations_of) {
+            for (status, comes_back, meaning) in REFUSALS {
+                let described = &mut operation.responses.responses;
+                described.entry(status.to_owned()).or_insert_with(|| refusal(meaning, comes_back).into());
+            }
+        }
+    }
+}
+
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    item.get.iter_mut().chain(item.post.iter_mut())
+}
+
+fn refusal(meaning: &str, comes_back: bool) -> Response {
+    let document = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+    let answer = ResponseBuilder::new().description(meaning).content(MEDIA_TYPE, document);
+    if !comes_back {
+        return answer.build();
+    }
+    let seconds = HeaderBuilder::new()
+        .schema(Some(Object::with_type(Type::Integer)))
+        .description(Some("seconds after which to come back; left out when that would not help"));
+    answer.header("Retry-After", seconds.build()).build()
+}
 
 /// The description.
 pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {

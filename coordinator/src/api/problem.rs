@@ -52,6 +52,7 @@ codes! {
     BadLength = "bad_length" BAD_REQUEST false "A field has the wrong number of bytes";
     BadNumber = "bad_number" BAD_REQUEST false "A field is not a canonical decimal number in range";
     BadValue = "bad_value" BAD_REQUEST false "A field holds a value that it cannot have";
+    Ambiguous = "ambiguous" BAD_REQUEST false "The request can be read in two ways";
     BodyTooLarge = "body_too_large" PAYLOAD_TOO_LARGE false "The body is too large";
     UnsupportedMediaType = "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE false "The body must be application/json";
     RequestTimeout = "request_timeout" REQUEST_TIMEOUT true "The request took too long";
@@ -85,6 +86,7 @@ codes! {
     InputClaimed = "input_claimed" CONFLICT true "Another transfer under way spends the same note";
     OutputExists = "output_exists" CONFLICT false "A note to create exists already";
     QueueFull = "queue_full" SERVICE_UNAVAILABLE true "Too many operations wait for a batch";
+    Busy = "busy" SERVICE_UNAVAILABLE true "Too many requests are under way";
     TooManyStreams = "too_many_streams" SERVICE_UNAVAILABLE true "Too many clients follow the events";
     StoreUnavailable = "store_unavailable" SERVICE_UNAVAILABLE true "The store does not take or give anything";
     Halted = "halted" SERVICE_UNAVAILABLE false "The coordinator has stopped writing until an operator looks";
@@ -93,7 +95,7 @@ codes! {
 }
 
 /// Media type of the document.
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a retry of what is full or unavailable makes sense: a few batches later.
 const RETRY_AFTER_SECONDS: u32 = 2;
 

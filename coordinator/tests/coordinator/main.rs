@@ -6,13 +6,16 @@
 mod api;
 mod asking;
 mod crash;
+mod edge;
 mod events;
 mod lifecycle;
 mod notes;
 mod proofs;
 mod queue_moves;
 mod requests;
+mod smuggle;
 mod snapshots;
 mod spokes;
 mod weight;
+mod wire;
 mod world;
