@@ -8,6 +8,7 @@ mod asking;
 mod crash;
 mod edge;
 mod events;
+mod flood;
 mod lifecycle;
 mod notes;
 mod proofs;
