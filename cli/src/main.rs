@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify,
+    admin, deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify,
     verify_deployment, watch,
 };
 use exit::CliError;
@@ -40,6 +40,7 @@ struct Cli {
 enum Command {
     Devnet(devnet::DevnetArgs),
     Coordinator(service::CoordinatorArgs),
+    Admin(admin::AdminArgs),
     Attestor(service::AttestorArgs),
     Relayer(service::RelayerArgs),
     Deploy(deployer::DeployArgs),
@@ -67,6 +68,7 @@ impl Command {
         match self {
             Self::Devnet(_) | Self::Guard { .. } => false,
             Self::Coordinator(args) => args.service.json,
+            Self::Admin(args) => args.json(),
             Self::Attestor(args) => args.json(),
             Self::Relayer(args) => args.service.json,
             Self::Deploy(args) => args.common.json,
@@ -86,6 +88,7 @@ impl Command {
         match self {
             Self::Devnet(args) => devnet::run(args).await,
             Self::Coordinator(args) => service::coordinator(args).await,
+            Self::Admin(args) => admin::run(args).await,
             Self::Attestor(args) => service::attestor(args).await,
             Self::Relayer(args) => service::relayer(args).await,
             Self::Deploy(args) => deployer::run(args).await,

@@ -9,6 +9,7 @@ use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
+use crate::api::token::TokenError;
 use crate::store::snapshots::with_suffix;
 
 /// Everything that the coordinator is told.
@@ -28,8 +29,21 @@ pub struct CoordinatorConfig {
     /// What is bounded.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// The operator's listener; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<AdminConfig>,
     /// Every chain; exactly one is the hub.
     pub chains: Vec<ChainConfig>,
+}
+
+/// The operator's listener.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where it listens: a loopback address.
+    pub listen: SocketAddr,
+    /// File of the token that each request shows: at least 32 characters, readable by its owner alone.
+    pub token_file: PathBuf,
 }
 
 /// How batches are cut.
@@ -131,6 +145,12 @@ pub enum ConfigError {
     /// Not exactly one hub.
     #[error("exactly one chain has the role hub, not {0}")]
     Hubs(usize),
+    /// The operator's listener could be reached from elsewhere.
+    #[error("admin.listen is {0}, it must be a loopback address")]
+    AdminListen(SocketAddr),
+    /// The operator's token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// Two chains with one id.
     #[error("chain id {0} stands twice")]
     ChainTwice(u64),
@@ -178,6 +198,9 @@ impl CoordinatorConfig {
             if self.chains[..place].iter().any(|other| other.chain_id == chain.chain_id) {
                 return Err(ConfigError::ChainTwice(chain.chain_id));
             }
+        }
+        if let Some(admin) = self.admin.as_ref().filter(|admin| !admin.listen.ip().is_loopback()) {
+            return Err(ConfigError::AdminListen(admin.listen));
         }
         let batch = &self.batch;
         range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;

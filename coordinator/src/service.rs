@@ -1,9 +1,11 @@
 //! Puts the coordinator together and runs it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use hypha_chain::config::ChainConfig;
 use hypha_chain::error::ChainError;
 use hypha_chain::http::{ServeLimits, serve_within};
@@ -11,15 +13,19 @@ use hypha_chain::ports::{BlockTag, Chain, Clock, Store};
 use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::admin::{self, Admin};
+use crate::api::token::Token;
 use crate::api::{self, Api};
 use crate::blocking::blocking;
 use crate::config::{BatchConfig, ConfigError, CoordinatorConfig, LimitsConfig};
 use crate::context::{Context, Link, is_hub, separator};
 use crate::driver;
 use crate::error::CoordinatorError;
+use crate::mode::Switch;
 use crate::pipeline::admit::{self, Desk};
 use crate::state::Keep;
 use crate::store::load::{is_new_chain, load};
@@ -28,6 +34,9 @@ use crate::store::{IdentityRecord, Ledger, LedgerError};
 
 /// Pause between attempts to reach the hub at start.
 const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections to the operator's listener at once: one person's, and a few programs'.
+const ADMIN_CONNECTIONS: usize = 16;
 
 /// Where the transactions to the hub are kept.
 const SUBMIT_TABLES: SubmitTables =
@@ -51,6 +60,7 @@ pub struct Ports {
 pub struct Service {
     context: Arc<Context>,
     api: Arc<Api>,
+    submitter: Arc<Submitter>,
     tasks: JoinSet<Result<(), CoordinatorError>>,
     shutdown: CancellationToken,
 }
@@ -74,21 +84,21 @@ impl Service {
         let submit = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
         let submit = SubmitConfig { max_gas: context.batch.max_gas, ..submit };
         let Ports { store, clock, signer, .. } = ports;
-        let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, submit);
+        let submitter = Arc::new(Submitter::new(context.hub.chain.clone(), store, clock, signer, submit));
         let mut tasks = JoinSet::new();
         let writer = admit::write_admissions(context.clone(), admissions);
         tasks.spawn(async {
             writer.await;
             Ok(())
         });
-        tasks.spawn(driver::sequence(context.clone(), submitter, shutdown.clone()));
+        tasks.spawn(driver::sequence(context.clone(), submitter.clone(), shutdown.clone()));
         tasks.spawn(driver::follow_hub(context.clone(), shutdown.clone()));
         tasks.spawn(driver::snapshots(context.clone(), shutdown.clone()));
         for spoke in &context.spokes {
             tasks.spawn(driver::follow_spoke(context.clone(), spoke.clone(), shutdown.clone()));
         }
         let api = Arc::new(Api::new(context.clone(), desk, shutdown.clone()));
-        Ok(Self { context, api, tasks, shutdown })
+        Ok(Self { context, api, submitter, tasks, shutdown })
     }
 
     /// The HTTP API.
@@ -107,6 +117,18 @@ impl Service {
         serve_within(limits, listener, self.router(), self.shutdown.clone().cancelled_owned())
     }
 
+    /// Serves the operator until `shutdown`, on a listener that only this machine reaches.
+    pub fn serve_admin(
+        &self,
+        listener: TcpListener,
+        token: Token,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (context, submitter) = (self.context.clone(), self.submitter.clone());
+        let router = admin::router(Arc::new(Admin { context, submitter, token }));
+        let limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..ServeLimits::default() };
+        serve_within(limits, listener, router, self.shutdown.clone().cancelled_owned())
+    }
+
     /// What the parts of this coordinator share.
     pub fn context(&self) -> &Arc<Context> {
         &self.context
@@ -117,7 +139,7 @@ impl Service {
     /// # Errors
     /// That of the stage that failed first.
     pub async fn join(self) -> Result<(), CoordinatorError> {
-        let Self { context, api, mut tasks, shutdown } = self;
+        let Self { context, api, mut tasks, shutdown, .. } = self;
         // The writer of admissions ends when no desk is left.
         drop((context, api));
         let mut outcome = Ok(());
@@ -155,10 +177,14 @@ async fn context(
     if let Some(guard) = &state.guard {
         tracing::error!(reason = guard.reason, "the guard is set: nothing is written");
     }
-    tracing::info!(index = state.head().index, root = %state.head().root, "state rebuilt");
+    let store = ports.store.clone();
+    let mode = blocking(move || Switch::load(store.as_ref())).await??;
+    tracing::info!(index = state.head().index, root = %state.head().root, mode = mode.now().mode.as_str(), "state rebuilt");
     Ok(Context {
         ledger: Ledger::new(ports.store.clone(), state),
         snapshot,
+        mode,
+        retry: Notify::new(),
         clock: ports.clock.clone(),
         hub,
         spokes,
@@ -228,8 +254,14 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
         chains.push((chain.clone(), chain.chain().map_err(failed)?));
     }
     let address = config.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
+    let listener = bind(address).await?;
+    let admin = match &config.admin {
+        Some(admin) => {
+            let token = Token::read(&admin.token_file).map_err(ConfigError::from)?;
+            Some((bind(admin.listen).await?, token))
+        }
+        None => None,
+    };
     let store = Arc::new(RedbStore::open(&config.store)?);
     let ports = Ports { store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
     let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {
@@ -238,6 +270,11 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
     };
     tracing::info!(%address, "listening");
     let served = service.serve(listener);
-    let ((), outcome) = tokio::join!(served, service.join());
+    let admin = admin.map(|(listener, token)| service.serve_admin(listener, token));
+    let ((), _, outcome) = tokio::join!(served, OptionFuture::from(admin), service.join());
     outcome
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, CoordinatorError> {
+    TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })
 }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod admin;
 pub(crate) mod deploy;
 pub(crate) mod escape;
 pub(crate) mod issue;

@@ -53,13 +53,17 @@ pub(super) async fn room(State(api): Shared, request: Request, next: Next) -> Re
     Ok(next.run(request).await)
 }
 
-/// Ends a request that takes too long, its body included.
+/// Ends a request to the API that takes too long.
 pub(super) async fn deadline(State(api): Shared, request: Request, next: Next) -> Response {
-    let milliseconds = api.context.limits.request_ms;
-    match tokio::time::timeout(Duration::from_millis(milliseconds), next.run(request)).await {
-        Ok(response) => response,
+    within(Duration::from_millis(api.context.limits.request_ms), next.run(request)).await
+}
+
+/// The answer, or that it took too long, the body of the request included.
+pub(super) async fn within(time: Duration, answer: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(time, answer).await {
+        Ok(answer) => answer,
         Err(_) => {
-            let detail = format!("not answered within {milliseconds} ms");
+            let detail = format!("not answered within {} ms", time.as_millis());
             Problem::new(Code::RequestTimeout, detail).into_response()
         }
     }

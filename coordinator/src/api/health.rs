@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
+use crate::mode::Mode;
 
 /// Whether the coordinator can do its work.
 #[derive(Serialize, ToSchema)]
@@ -32,6 +33,11 @@ pub(crate) async fn readyz(State(api): Shared) -> impl IntoResponse {
     let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
     let hub = api.context.hub_id();
     {
+        match api.context.mode.now().mode {
+            Mode::Running => {}
+            Mode::Paused => warnings.push("paused by the operator: no new batches".to_owned()),
+            Mode::Draining => reasons.push("draining: nothing new is taken in".to_owned()),
+        }
         let state = api.context.ledger.state();
         reasons.extend(state.guard.as_ref().map(|guard| format!("stopped by the guard: {}", guard.reason)));
         reasons.extend(state.trouble.clone());

@@ -1,5 +1,6 @@
 //! HTTP API v1. Amounts, ids and indexes are strings; errors are RFC 9457 problem documents (`problem.rs`).
 
+pub(crate) mod admin;
 mod chains;
 mod edge;
 mod events;
@@ -12,6 +13,7 @@ mod proofs;
 mod requests;
 mod resources;
 mod stages;
+pub mod token;
 
 use std::sync::Arc;
 

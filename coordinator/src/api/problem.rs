@@ -53,6 +53,8 @@ codes! {
     BadNumber = "bad_number" BAD_REQUEST false "A field is not a canonical decimal number in range";
     BadValue = "bad_value" BAD_REQUEST false "A field holds a value that it cannot have";
     Ambiguous = "ambiguous" BAD_REQUEST false "The request can be read in two ways";
+    Unauthorized = "unauthorized" UNAUTHORIZED false "Who asks is not known";
+    Forbidden = "forbidden" FORBIDDEN false "Who asks may not do this";
     BodyTooLarge = "body_too_large" PAYLOAD_TOO_LARGE false "The body is too large";
     UnsupportedMediaType = "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE false "The body must be application/json";
     RequestTimeout = "request_timeout" REQUEST_TIMEOUT true "The request took too long";
@@ -86,6 +88,7 @@ codes! {
     InputClaimed = "input_claimed" CONFLICT true "Another transfer under way spends the same note";
     OutputExists = "output_exists" CONFLICT false "A note to create exists already";
     QueueFull = "queue_full" SERVICE_UNAVAILABLE true "Too many operations wait for a batch";
+    Draining = "draining" SERVICE_UNAVAILABLE true "The operator has the coordinator take in nothing new";
     Busy = "busy" SERVICE_UNAVAILABLE true "Too many requests are under way";
     TooManyStreams = "too_many_streams" SERVICE_UNAVAILABLE true "Too many clients follow the events";
     StoreUnavailable = "store_unavailable" SERVICE_UNAVAILABLE true "The store does not take or give anything";
@@ -143,6 +146,9 @@ impl IntoResponse for Problem {
         let mut response = (self.code.status(), self.document().to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE && self.code.is_retryable() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that meets an error has failed.
 #![allow(clippy::cloned_ref_to_slice_refs)] // A list of one note reads as what it is.
 
+mod admin;
 mod api;
 mod asking;
 mod crash;

@@ -131,6 +131,11 @@ pub(crate) fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B25
     (address, data.topics().to_vec(), data.data)
 }
 
+/// The hub, as a coordinator is told of it.
+pub(crate) fn hub_config() -> ChainConfig {
+    chain_config(HUB_ID, Role::Hub, hub_address())
+}
+
 fn chain_config(chain_id: u64, role: Role, verifier: Address) -> ChainConfig {
     ChainConfig {
         chain_id,
