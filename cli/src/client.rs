@@ -20,6 +20,9 @@ const NOTES_A_PAGE: usize = 1000;
 /// Pages of one owner's notes that are read before a narrower question is asked for: a million notes.
 const MAX_PAGES: usize = 1000;
 
+/// Environment variable of the API key, for a coordinator that wants one.
+const API_KEY_VARIABLE: &str = "HYPHA_API_KEY";
+
 /// An RFC 9457 problem document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -93,9 +96,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the coordinator at this base URL.
+    /// A client of the coordinator at this base URL, with the API key of the environment if there is one.
     pub(crate) fn new(base: &str) -> Result<Self, CliError> {
-        Self::with_secret(base, None)
+        let key = std::env::var(API_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+        Self::with_secret(base, key.map(Secret))
     }
 
     /// A client that shows this with each request.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    admin, deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify,
+    admin, deploy as deployer, escape, issue, key, prove, resources, service, status, transfer, verify,
     verify_deployment, watch,
 };
 use exit::CliError;
@@ -46,6 +46,7 @@ enum Command {
     Deploy(deployer::DeployArgs),
     VerifyDeployment(verify_deployment::VerifyDeploymentArgs),
     Issue(issue::IssueArgs),
+    Key(key::KeyArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
     Watch(watch::WatchArgs),
@@ -74,6 +75,7 @@ impl Command {
             Self::Deploy(args) => args.common.json,
             Self::VerifyDeployment(args) => args.common.json,
             Self::Issue(args) => args.common.json,
+            Self::Key(args) => args.json(),
             Self::Transfer(args) => args.common.json,
             Self::Status(args) => args.common.json,
             Self::Watch(args) => args.common.json,
@@ -94,6 +96,7 @@ impl Command {
             Self::Deploy(args) => deployer::run(args).await,
             Self::VerifyDeployment(args) => verify_deployment::run(args).await,
             Self::Issue(args) => issue::run(args).await,
+            Self::Key(args) => key::run(args),
             Self::Transfer(args) => transfer::run(args).await,
             Self::Status(args) => status::run(args).await,
             Self::Watch(args) => watch::run(args).await,

@@ -9,6 +9,7 @@ use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
+use crate::api::keys::KeysError;
 use crate::api::token::TokenError;
 use crate::store::snapshots::with_suffix;
 
@@ -32,6 +33,9 @@ pub struct CoordinatorConfig {
     /// The operator's listener; without it there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<AdminConfig>,
+    /// File of the API keys, a line each as `hypha key new` prints it. Without one the API is open to all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
     /// Every chain; exactly one is the hub.
     pub chains: Vec<ChainConfig>,
 }
@@ -151,6 +155,9 @@ pub enum ConfigError {
     /// The operator's token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The file of keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Two chains with one id.
     #[error("chain id {0} stands twice")]
     ChainTwice(u64),

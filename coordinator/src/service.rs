@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::admin::{self, Admin};
+use crate::api::keys::Keys;
 use crate::api::token::Token;
 use crate::api::{self, Api};
 use crate::blocking::blocking;
@@ -54,6 +55,8 @@ pub struct Ports {
     pub chains: Vec<(ChainConfig, Arc<dyn Chain>)>,
     /// The sequencer's key.
     pub signer: PrivateKeySigner,
+    /// The keys of those who may use the API; without, all may.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// The running coordinator.
@@ -61,6 +64,7 @@ pub struct Service {
     context: Arc<Context>,
     api: Arc<Api>,
     submitter: Arc<Submitter>,
+    keys: Option<Arc<Keys>>,
     tasks: JoinSet<Result<(), CoordinatorError>>,
     shutdown: CancellationToken,
 }
@@ -83,7 +87,7 @@ impl Service {
         let (desk, admissions) = Desk::new();
         let submit = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
         let submit = SubmitConfig { max_gas: context.batch.max_gas, ..submit };
-        let Ports { store, clock, signer, .. } = ports;
+        let Ports { store, clock, signer, keys, .. } = ports;
         let submitter = Arc::new(Submitter::new(context.hub.chain.clone(), store, clock, signer, submit));
         let mut tasks = JoinSet::new();
         let writer = admit::write_admissions(context.clone(), admissions);
@@ -97,8 +101,8 @@ impl Service {
         for spoke in &context.spokes {
             tasks.spawn(driver::follow_spoke(context.clone(), spoke.clone(), shutdown.clone()));
         }
-        let api = Arc::new(Api::new(context.clone(), desk, shutdown.clone()));
-        Ok(Self { context, api, submitter, tasks, shutdown })
+        let api = Arc::new(Api::new(context.clone(), desk, keys.clone(), shutdown.clone()));
+        Ok(Self { context, api, submitter, keys, tasks, shutdown })
     }
 
     /// The HTTP API.
@@ -124,7 +128,7 @@ impl Service {
         token: Token,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (context, submitter) = (self.context.clone(), self.submitter.clone());
-        let router = admin::router(Arc::new(Admin { context, submitter, token }));
+        let router = admin::router(Arc::new(Admin { context, submitter, token, keys: self.keys.clone() }));
         let limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..ServeLimits::default() };
         serve_within(limits, listener, router, self.shutdown.clone().cancelled_owned())
     }
@@ -262,8 +266,10 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
         }
         None => None,
     };
+    let keys = config.keys.as_deref().map(Keys::open).transpose().map_err(ConfigError::from)?.map(Arc::new);
     let store = Arc::new(RedbStore::open(&config.store)?);
-    let ports = Ports { store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
+    let ports =
+        Ports { keys, store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
     let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {
         Err(CoordinatorError::ShuttingDown) if shutdown.is_cancelled() => return Ok(()),
         started => started?,

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod deploy;
 pub(crate) mod escape;
 pub(crate) mod issue;
+pub(crate) mod key;
 pub(crate) mod prove;
 pub(crate) mod resources;
 pub(crate) mod service;

@@ -19,8 +19,10 @@ use utoipa::{OpenApi, ToSchema};
 use super::edge;
 use super::events::RequestNameView;
 use super::forms::{self, Segment};
+use super::keys::Keys;
 use super::problem::{Code, Problem};
 use super::token::{Token, bearer};
+use crate::blocking::blocking;
 use crate::context::Context;
 use crate::mode::{Mode, ModeRecord};
 use crate::pipeline::commit::intent_id;
@@ -32,6 +34,8 @@ pub(crate) struct Admin {
     pub(crate) context: Arc<Context>,
     pub(crate) submitter: Arc<Submitter>,
     pub(crate) token: Token,
+    /// The API's keys, where it has any.
+    pub(crate) keys: Option<Arc<Keys>>,
 }
 
 /// What the operator has told the coordinator to do, and how far that is.
@@ -51,6 +55,13 @@ pub(crate) struct StateView {
     /// What the batches wait for, when the hub refuses one.
     #[serde(skip_serializing_if = "Option::is_none")]
     parked: Option<String>,
+}
+
+/// The keys that are known now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeysView {
+    /// How many.
+    keys: usize,
 }
 
 /// A batch, as the operator sees it.
@@ -109,7 +120,7 @@ pub(crate) struct TransactionView {
         title = "Hypha coordinator: for its operator",
         description = "Each request shows the token: `Authorization: Bearer …`."
     ),
-    paths(state, pause, resume, drain, retry, batch)
+    paths(state, pause, resume, drain, retry, batch, reload_keys)
 )]
 struct Description;
 
@@ -124,6 +135,7 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/drain", post(drain))
         .route("/admin/retry", post(retry))
         .route("/admin/batches/{index}", get(batch))
+        .route("/admin/reload-keys", post(reload_keys))
         .route("/openapi.json", get(async || Json(Description::openapi())))
         .fallback(super::not_found)
         .method_not_allowed_fallback(super::method_not_allowed)
@@ -214,6 +226,19 @@ async fn retry(State(admin): Shared) -> impl IntoResponse {
     tracing::warn!("the operator has what waits tried again");
     admin.context.retry.notify_one();
     (StatusCode::ACCEPTED, Json(view_of(&admin.context, admin.context.mode.now())))
+}
+
+/// Reads the file of API keys again. A file that cannot be used changes nothing.
+#[utoipa::path(post, path = "/admin/reload-keys",
+    responses((status = 200, body = KeysView), (status = 404, description = "there is no file of keys"),
+        (status = 400, description = "the file cannot be used")))]
+async fn reload_keys(State(admin): Shared) -> Result<Json<KeysView>, Problem> {
+    let none = || Problem::new(Code::NotFound, "no file of keys is configured");
+    let keys = admin.keys.clone().ok_or_else(none)?;
+    let read = blocking(move || keys.reload()).await?;
+    let keys = read.map_err(|error| Problem::new(Code::BadValue, error.to_string()))?;
+    tracing::warn!(keys, "the operator has the file of keys read again");
+    Ok(Json(KeysView { keys }))
 }
 
 /// A batch: its members, and how far its transaction is.

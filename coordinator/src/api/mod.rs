@@ -6,6 +6,7 @@ mod edge;
 mod events;
 mod forms;
 mod health;
+pub mod keys;
 mod openapi;
 mod operations;
 pub mod problem;
@@ -29,30 +30,39 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::context::Context;
 use crate::pipeline::admit::Desk;
+use keys::Keys;
 use problem::{Code, Problem};
 
 /// What the handlers work on.
 pub struct Api {
     context: Arc<Context>,
     desk: Desk,
+    keys: Option<Arc<Keys>>,
     room: edge::Room,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
 
 impl Api {
-    pub(crate) fn new(context: Arc<Context>, desk: Desk, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        desk: Desk,
+        keys: Option<Arc<Keys>>,
+        shutdown: CancellationToken,
+    ) -> Self {
         let limits = &context.limits;
         let (room, streams) = (edge::Room::new(limits), Arc::new(Semaphore::new(limits.streams)));
-        Self { context, desk, room, streams, shutdown }
+        Self { context, desk, keys, room, streams, shutdown }
     }
 }
 
 /// Every route.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new()
+    let writes = Router::new()
         .route("/v1/transfers", post(operations::post_transfer))
         .route("/v1/issues", post(operations::post_issue))
+        .route_layer(from_fn_with_state(api.clone(), keys::as_writer));
+    let reads = Router::new()
         .route("/v1/transfers/{id}", get(operations::get_operation))
         .route("/v1/issues/{id}", get(operations::get_operation))
         .route("/v1/requests", get(requests::list))
@@ -66,10 +76,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/batches/{index}", get(chains::batch))
         .route("/v1/chains", get(chains::chains))
         .route("/v1/events", get(events::follow))
+        .route("/metrics", get(health::metrics))
+        .route_layer(from_fn_with_state(api.clone(), keys::as_reader));
+    writes
+        .merge(reads)
         .route_layer(from_fn_with_state(api.clone(), edge::room))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
         .merge(openapi::docs())
         .fallback(not_found)

@@ -1,5 +1,7 @@
 //! The one place that chooses HTTP status, code and whether a retry can help; the answer is an RFC 9457 problem document.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::operations::{OperationError, PackError};
@@ -87,6 +89,7 @@ codes! {
     InputSpent = "input_spent" CONFLICT false "A note is spent already";
     InputClaimed = "input_claimed" CONFLICT true "Another transfer under way spends the same note";
     OutputExists = "output_exists" CONFLICT false "A note to create exists already";
+    RateLimited = "rate_limited" TOO_MANY_REQUESTS true "This key asks more often than it may";
     QueueFull = "queue_full" SERVICE_UNAVAILABLE true "Too many operations wait for a batch";
     Draining = "draining" SERVICE_UNAVAILABLE true "The operator has the coordinator take in nothing new";
     Busy = "busy" SERVICE_UNAVAILABLE true "Too many requests are under way";
@@ -99,8 +102,8 @@ codes! {
 
 /// Media type of the document.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
-/// Seconds after which a retry of what is full or unavailable makes sense: a few batches later.
-const RETRY_AFTER_SECONDS: u32 = 2;
+/// After this a retry of what is full or unavailable makes sense: a few batches later.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a request was not answered as asked.
 #[derive(Clone, Debug)]
@@ -108,13 +111,21 @@ pub struct Problem {
     /// The code.
     pub code: Code,
     detail: String,
+    retry_after: Duration,
     members: Map<String, Value>,
 }
 
 impl Problem {
     /// A problem with one sentence on this very request.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), members: Map::new() }
+        Self { code, detail: detail.into(), retry_after: RETRY_AFTER, members: Map::new() }
+    }
+
+    /// Says when a retry can help, where it is known.
+    #[must_use]
+    pub(super) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = wait;
+        self
     }
 
     /// Adds a member of its own to the document.
@@ -149,8 +160,12 @@ impl IntoResponse for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE && self.code.is_retryable() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        let comes_back = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        if comes_back.contains(&self.code.status()) && self.code.is_retryable() {
+            // Whole seconds, and not too early.
+            let seconds = self.retry_after.as_millis().div_ceil(1_000);
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
         }
         response
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use axum::http::StatusCode;
 use hypha_chain::config::KeyConfig;
 use hypha_coordinator::CoordinatorConfig;
+use hypha_coordinator::api::keys::{KeyRecord, Role};
 use hypha_coordinator::api::token::Token;
 use hypha_coordinator::config::{AdminConfig, ConfigError};
 use serde_json::{Value, json};
@@ -101,6 +102,7 @@ fn an_operators_listener_that_others_can_reach_is_refused() {
         batch: Default::default(),
         limits: Default::default(),
         admin: Some(AdminConfig { listen: listen.parse().unwrap(), token_file: PathBuf::from("token") }),
+        keys: None,
         chains: vec![hub_config()],
     };
     for listen in ["0.0.0.0:8081", "192.0.2.1:8081", "[::]:8081"] {
@@ -205,7 +207,10 @@ async fn what_the_hub_refuses_is_shown_and_tried_again_when_the_operator_says_so
         (batch["state"].as_str(), &batch["operations"][0]["status"]),
         (Some("final"), &json!("finalized"))
     );
-    assert_eq!(batch["transaction"]["state"], "final", "{batch:#}");
+    // Its transaction is not asked for any more once the batch is final.
+    let transaction = &batch["transaction"];
+    assert!(["mined", "final"].iter().any(|word| transaction["state"] == *word), "{batch:#}");
+    assert_eq!(transaction["hashes"].as_array().map(Vec::len), Some(1), "{batch:#}");
     assert_eq!(desk.ask("GET /admin/batches/2").await.0, 404);
     running.stop().await.unwrap();
 }
@@ -236,8 +241,35 @@ async fn the_operators_routes_are_described() {
     let desk = Desk::open(&world, &running).await;
     let (_, description) = desk.ask("GET /openapi.json").await;
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    let expected = ["batches/{index}", "drain", "pause", "resume", "retry", "state"]
+    let expected = ["batches/{index}", "drain", "pause", "reload-keys", "resume", "retry", "state"]
         .map(|name| format!("/admin/{name}"));
     assert_eq!(paths, expected.iter().collect::<Vec<_>>());
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_taken_out_of_their_file_end_when_it_is_read_again() {
+    let mut world = World::new();
+    let record = |key: &str| {
+        let hash = KeyRecord::hash_of(key);
+        let record = KeyRecord { name: key.to_owned(), role: Role::Reader, rate: 1_000, burst: 1_000, hash };
+        serde_json::to_string(&record).unwrap()
+    };
+    let path = world.keys(&record("old"));
+    let running = world.start().await;
+    let desk = Desk::open(&world, &running).await;
+    let address = listen(&running).await;
+    let ask = async |key: &str| {
+        let head = format!("host: a\r\nconnection: close\r\nauthorization: Bearer {key}\r\n");
+        outcome(&exchange(address, format!("GET /v1/chains HTTP/1.1\r\n{head}\r\n")).await).0
+    };
+    assert_eq!((ask("old").await, ask("new").await), (200, 401));
+    std::fs::write(&path, record("new")).unwrap();
+    assert_eq!(ask("old").await, 200, "not read yet");
+    assert_eq!(desk.tell("reload-keys").await["keys"], 1);
+    assert_eq!((ask("old").await, ask("new").await), (401, 200));
+    std::fs::write(&path, "nonsense").unwrap();
+    assert_eq!(desk.ask("POST /admin/reload-keys").await.0, 400);
+    assert_eq!(ask("new").await, 200, "a file that cannot be used changes nothing");
     running.stop().await.unwrap();
 }

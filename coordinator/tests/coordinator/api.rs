@@ -193,6 +193,7 @@ const ELSEWHERE: &[&str] = &[
     "queue_full",
     "unauthorized",
     "forbidden",
+    "rate_limited",
     "draining",
     "busy",
     "too_many_streams",

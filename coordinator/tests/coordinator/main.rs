@@ -10,6 +10,7 @@ mod crash;
 mod edge;
 mod events;
 mod flood;
+mod keys;
 mod lifecycle;
 mod notes;
 mod proofs;
