@@ -33,6 +33,11 @@ pub(crate) fn moved(moved: &Moved) {
     histogram!("hypha_stage_seconds", "stage" => word).record(moved.after as f64 / 1_000.0);
 }
 
+/// Whether the coordinator can do its work.
+pub(crate) fn ready(is_ready: bool) {
+    gauge!("hypha_ready").set(if is_ready { 1.0 } else { 0.0 });
+}
+
 /// What the operator has told the coordinator to do: 1 for that mode, 0 for the others.
 pub(crate) fn mode(mode: Mode) {
     for other in Mode::ALL {

@@ -19,6 +19,7 @@ mod requests;
 mod smuggle;
 mod snapshots;
 mod spokes;
+mod watching;
 mod weight;
 mod wire;
 mod world;
