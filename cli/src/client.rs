@@ -20,6 +20,9 @@ const NOTES_A_PAGE: usize = 1000;
 /// Pages of one owner's notes that are read before a narrower question is asked for: a million notes.
 const MAX_PAGES: usize = 1000;
 
+/// Environment variable of the API key, for a coordinator that wants one.
+const API_KEY_VARIABLE: &str = "HYPHA_API_KEY";
+
 /// An RFC 9457 problem document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -67,18 +70,60 @@ pub(crate) struct NoteQuery {
     pub(crate) unspent: Option<bool>,
 }
 
+/// What a service lets one in for. It is never shown.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// A token or a key, as it was read.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
 /// A coordinator.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     base: String,
     http: reqwest::Client,
+    secret: Option<Secret>,
 }
 
 impl Client {
-    /// A client of the coordinator at this base URL.
+    /// A client of the coordinator at this base URL, with the API key of the environment if there is one.
     pub(crate) fn new(base: &str) -> Result<Self, CliError> {
+        let key = std::env::var(API_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+        Self::with_secret(base, key.map(Secret))
+    }
+
+    /// A client that shows this with each request.
+    pub(crate) fn with_secret(base: &str, secret: Option<Secret>) -> Result<Self, CliError> {
         let http = hypha_chain::net::client().map_err(|error| CliError::Failed(error.into()))?;
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), http, secret })
+    }
+
+    /// Asks the operator's listener.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value, CliError> {
+        self.get(path, &[]).await
+    }
+
+    /// Tells the coordinator something on the operator's listener.
+    pub(crate) async fn tell(&self, path: &str) -> Result<Value, CliError> {
+        self.send(self.http.post(format!("{}{path}", self.base))).await
+    }
+
+    /// The request with the secret, if there is one.
+    fn shown(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.secret {
+            Some(Secret(secret)) => request.bearer_auth(secret),
+            None => request,
+        }
     }
 
     /// Hands in a transfer or an issue; `collection` is `transfers` or `issues`.
@@ -140,7 +185,7 @@ impl Client {
         if let Some(after) = after {
             request = request.header("last-event-id", after.to_string());
         }
-        let sent = tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await;
+        let sent = tokio::time::timeout(REQUEST_TIMEOUT, self.shown(request).send()).await;
         let late = |_| CliError::Unreachable { what: self.base.clone(), why: "no answer in time".into() };
         let mut response = sent.map_err(late)?.map_err(|error| self.unreachable(error))?;
         let status = response.status();
@@ -166,7 +211,7 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, CliError> {
-        let sent = request.timeout(REQUEST_TIMEOUT).send().await;
+        let sent = self.shown(request).timeout(REQUEST_TIMEOUT).send().await;
         let mut response = sent.map_err(|error| self.unreachable(error))?;
         let body = self.body(&mut response).await?;
         let status = response.status();
@@ -274,6 +319,18 @@ mod tests {
             assert_eq!((problem.code.as_str(), problem.retryable), ("http_502", true));
             assert_eq!(problem.detail, body);
         }
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_sent_in_a_header_and_shown_nowhere_else() {
+        let (base, asked) = answer_once(http("200 OK", "{}")).await;
+        let client = Client::with_secret(&base, Some(Secret::new("s3cret"))).unwrap();
+        client.tell("/admin/pause").await.unwrap();
+        let asked = asked.await.unwrap().to_lowercase();
+        assert!(
+            asked.starts_with("post /admin/pause http") && asked.contains("authorization: bearer s3cret")
+        );
+        assert!(!format!("{client:?}").contains("s3cret"));
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    deploy as deployer, escape, issue, prove, resources, service, status, transfer, verify,
+    admin, deploy as deployer, escape, issue, key, prove, resources, service, status, transfer, verify,
     verify_deployment, watch,
 };
 use exit::CliError;
@@ -40,11 +40,13 @@ struct Cli {
 enum Command {
     Devnet(devnet::DevnetArgs),
     Coordinator(service::CoordinatorArgs),
+    Admin(admin::AdminArgs),
     Attestor(service::AttestorArgs),
     Relayer(service::RelayerArgs),
     Deploy(deployer::DeployArgs),
     VerifyDeployment(verify_deployment::VerifyDeploymentArgs),
     Issue(issue::IssueArgs),
+    Key(key::KeyArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
     Watch(watch::WatchArgs),
@@ -67,11 +69,13 @@ impl Command {
         match self {
             Self::Devnet(_) | Self::Guard { .. } => false,
             Self::Coordinator(args) => args.service.json,
+            Self::Admin(args) => args.json(),
             Self::Attestor(args) => args.json(),
             Self::Relayer(args) => args.service.json,
             Self::Deploy(args) => args.common.json,
             Self::VerifyDeployment(args) => args.common.json,
             Self::Issue(args) => args.common.json,
+            Self::Key(args) => args.json(),
             Self::Transfer(args) => args.common.json,
             Self::Status(args) => args.common.json,
             Self::Watch(args) => args.common.json,
@@ -86,11 +90,13 @@ impl Command {
         match self {
             Self::Devnet(args) => devnet::run(args).await,
             Self::Coordinator(args) => service::coordinator(args).await,
+            Self::Admin(args) => admin::run(args).await,
             Self::Attestor(args) => service::attestor(args).await,
             Self::Relayer(args) => service::relayer(args).await,
             Self::Deploy(args) => deployer::run(args).await,
             Self::VerifyDeployment(args) => verify_deployment::run(args).await,
             Self::Issue(args) => issue::run(args).await,
+            Self::Key(args) => key::run(args),
             Self::Transfer(args) => transfer::run(args).await,
             Self::Status(args) => status::run(args).await,
             Self::Watch(args) => watch::run(args).await,

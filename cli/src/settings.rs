@@ -17,7 +17,7 @@ const DEFAULT_TIMEOUT_S: u64 = 1800;
 /// Settings that all user commands take. Each flag also has a HYPHA_… variable and a line in the settings file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Common {
-    /// Settings file (TOML): api, deployment, keystore, timeout_s, and a table rpc of chain id = URL
+    /// Settings file (TOML): api, admin, admin_token_file, deployment, keystore, timeout_s, and a table rpc of chain id = URL
     #[arg(long, value_name = "FILE", env = "HYPHA_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Base URL of the coordinator [default: http://127.0.0.1:8080]
@@ -44,6 +44,12 @@ pub(crate) struct SettingsFile {
     /// Base URL of the coordinator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) api: Option<String>,
+    /// Base URL of the coordinator's listener for its operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<String>,
+    /// File of the operator's token; relative to the settings file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin_token_file: Option<PathBuf>,
     /// Deployment file; relative to the settings file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deployment: Option<PathBuf>,
@@ -62,6 +68,10 @@ pub(crate) struct SettingsFile {
 pub(crate) struct Settings {
     /// Base URL of the coordinator, without a slash at its end.
     pub(crate) api: String,
+    /// Base URL of the operator's listener.
+    pub(crate) admin: Option<String>,
+    /// File of the operator's token.
+    pub(crate) admin_token_file: Option<PathBuf>,
     /// Deployment file.
     pub(crate) deployment: Option<PathBuf>,
     /// Keystore named in the settings file.
@@ -99,6 +109,8 @@ impl Settings {
         let api = common.api.clone().or(file.api).unwrap_or_else(|| DEFAULT_API.to_owned());
         Ok(Self {
             api: api.trim_end_matches('/').to_owned(),
+            admin: file.admin,
+            admin_token_file: file.admin_token_file,
             deployment: common.deployment.clone().or(file.deployment),
             keystore: file.keystore,
             timeout: Duration::from_secs(common.timeout.or(file.timeout_s).unwrap_or(DEFAULT_TIMEOUT_S)),
@@ -122,7 +134,8 @@ pub(crate) fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T
 fn read_file(path: &Path) -> Result<SettingsFile, CliError> {
     let mut file: SettingsFile = read_toml(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    for named in [&mut file.deployment, &mut file.keystore].into_iter().flatten() {
+    for named in [&mut file.deployment, &mut file.keystore, &mut file.admin_token_file].into_iter().flatten()
+    {
         *named = folder.join(&*named); // an absolute path stays what it is
     }
     Ok(file)

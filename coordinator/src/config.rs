@@ -9,6 +9,8 @@ use hypha_protocol::batch::MAX_CALLDATA_BYTES;
 use hypha_protocol::operations::{MAX_INPUTS, MAX_KEYS, MAX_OPERATIONS_BYTES, MAX_OUTPUTS};
 use serde::{Deserialize, Serialize};
 
+use crate::api::keys::KeysError;
+use crate::api::token::TokenError;
 use crate::store::snapshots::with_suffix;
 
 /// Everything that the coordinator is told.
@@ -28,8 +30,24 @@ pub struct CoordinatorConfig {
     /// What is bounded.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// The operator's listener; without it there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<AdminConfig>,
+    /// File of the API keys, a line each as `hypha key new` prints it. Without one the API is open to all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
     /// Every chain; exactly one is the hub.
     pub chains: Vec<ChainConfig>,
+}
+
+/// The operator's listener.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where it listens: a loopback address.
+    pub listen: SocketAddr,
+    /// File of the token that each request shows: at least 32 characters, readable by its owner alone.
+    pub token_file: PathBuf,
 }
 
 /// How batches are cut.
@@ -84,6 +102,18 @@ impl Default for BatchConfig {
 pub struct LimitsConfig {
     /// Operations that are admitted and not in a batch yet; further ones are told to come back.
     pub queue: usize,
+    /// Connections to the API at once. For a further one the connection that has waited longest for a request is closed.
+    pub connections: usize,
+    /// Milliseconds for the head of a request, counted from the opening of the connection or from the answer before.
+    pub head_ms: u64,
+    /// Milliseconds for a whole request, its body included.
+    pub request_ms: u64,
+    /// Requests without a body at once; further ones are told to come back.
+    pub reads: usize,
+    /// Requests with a body at once; further ones are told to come back.
+    pub bodies: usize,
+    /// Clients that follow the events at once: each holds a connection and a page of events.
+    pub streams: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Rows in a page of a listing.
@@ -104,6 +134,13 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             queue: 4_096,
+            connections: 1_024,
+            head_ms: 8_000,
+            request_ms: 12_000,
+            // With the streams they fill the connections.
+            reads: 384,
+            bodies: 384,
+            streams: 256,
             body_bytes: 262_144,
             page: 1_000,
             versions: 1_024,
@@ -123,6 +160,15 @@ pub enum ConfigError {
     /// Not exactly one hub.
     #[error("exactly one chain has the role hub, not {0}")]
     Hubs(usize),
+    /// The operator's listener could be reached from elsewhere.
+    #[error("admin.listen is {0}, it must be a loopback address")]
+    AdminListen(SocketAddr),
+    /// The operator's token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The file of keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Two chains with one id.
     #[error("chain id {0} stands twice")]
     ChainTwice(u64),
@@ -171,6 +217,9 @@ impl CoordinatorConfig {
                 return Err(ConfigError::ChainTwice(chain.chain_id));
             }
         }
+        if let Some(admin) = self.admin.as_ref().filter(|admin| !admin.listen.ip().is_loopback()) {
+            return Err(ConfigError::AdminListen(admin.listen));
+        }
         let batch = &self.batch;
         range("batch.max_operations", batch.max_operations, 1, usize::from(u16::MAX))?;
         range("batch.max_bytes", batch.max_bytes, LARGEST_OPERATION, MAX_OPERATIONS_BYTES)?;
@@ -183,13 +232,26 @@ impl CoordinatorConfig {
             GAS_OF_A_TRANSACTION,
         )?;
         range("batch.max_in_flight", batch.max_in_flight, 1, MAX_IN_FLIGHT)?;
-        range("limits.queue", self.limits.queue, 1, 1 << 20)?;
-        range("limits.body_bytes", self.limits.body_bytes, 1_024, 1 << 24)?;
-        range("limits.page", self.limits.page, 1, 10_000)?;
-        range("limits.versions", self.limits.versions, 2, 1 << 20)?;
-        range("limits.version_bytes", self.limits.version_bytes, 1 << 20, 1 << 40)?;
-        range("limits.snapshot_batches", self.limits.snapshot_batches, 1, 1 << 20)?;
-        range("limits.snapshot_percent", self.limits.snapshot_percent, 0, 1_000)
+        self.limits.validate()
+    }
+}
+
+impl LimitsConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let milliseconds = |time: u64| usize::try_from(time).unwrap_or(usize::MAX);
+        range("limits.queue", self.queue, 1, 1 << 20)?;
+        range("limits.connections", self.connections, 1, 1 << 20)?;
+        range("limits.head_ms", milliseconds(self.head_ms), 100, 600_000)?;
+        range("limits.request_ms", milliseconds(self.request_ms), 100, 600_000)?;
+        range("limits.reads", self.reads, 1, self.connections)?;
+        range("limits.bodies", self.bodies, 1, self.connections)?;
+        range("limits.streams", self.streams, 0, self.connections)?;
+        range("limits.body_bytes", self.body_bytes, 1_024, 1 << 24)?;
+        range("limits.page", self.page, 1, 10_000)?;
+        range("limits.versions", self.versions, 2, 1 << 20)?;
+        range("limits.version_bytes", self.version_bytes, 1 << 20, 1 << 40)?;
+        range("limits.snapshot_batches", self.snapshot_batches, 1, 1 << 20)?;
+        range("limits.snapshot_percent", self.snapshot_percent, 0, 1_000)
     }
 }
 

@@ -9,9 +9,11 @@ use hypha_chain::ports::{BlockTag, Call, Chain, Clock};
 use hypha_protocol::contracts::IRootHub;
 use hypha_protocol::operations::Rules;
 use hypha_protocol::signing::hub_domain;
+use tokio::sync::Notify;
 
 use crate::config::{BatchConfig, LimitsConfig};
 use crate::error::CoordinatorError;
+use crate::mode::Switch;
 use crate::store::Ledger;
 use crate::store::snapshots::SnapshotFile;
 
@@ -30,6 +32,10 @@ pub struct Context {
     pub ledger: Ledger,
     /// Where the snapshot lies.
     pub(crate) snapshot: SnapshotFile,
+    /// What the operator has told the coordinator to do.
+    pub mode: Switch,
+    /// Told when what waits is to be tried again at once.
+    pub(crate) retry: Notify,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The hub.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, Link};
 use crate::error::{CoordinatorError, LedgerError, LoadError};
 use crate::metrics;
+use crate::mode::Mode;
 use crate::pipeline::unstick::Patience;
 use crate::pipeline::{batch, commit, deliver, finalize, snapshot};
 use crate::service::check_identity;
@@ -41,7 +42,7 @@ fn follower(context: &Context, link: &Link, what: &str, finality: Finality) -> F
 /// The sequence of batches: deliver, batch, commit, again and again.
 pub(crate) async fn sequence(
     context: Arc<Context>,
-    submitter: Submitter,
+    submitter: Arc<Submitter>,
     shutdown: CancellationToken,
 ) -> Result<(), CoordinatorError> {
     let follower = follower(&context, &context.hub, "newest", Finality::Confirmations(0));
@@ -51,7 +52,7 @@ pub(crate) async fn sequence(
         let round = async {
             observe(&context, &context.hub).await?;
             deliver::deliver(&context, &submitter, &follower, &mut patience).await?;
-            batch::batch(&context).await?;
+            choose(&context).await?;
             commit::commit(&context, &submitter).await.map(|committed| committed.is_some())
         };
         let outcome = round.await;
@@ -59,13 +60,29 @@ pub(crate) async fn sequence(
         if rounds.settle(&context, &context.hub, outcome).await?.is_stopped() {
             return Ok(());
         }
+        let mut asked = false;
         // What was committed is sent at once.
         let woken = async {
             if !committed {
-                context.ledger.changed().await;
+                tokio::select! {
+                    () = context.ledger.changed() => {}
+                    () = context.retry.notified() => asked = true,
+                }
             }
         };
         rounds.pause(&context, woken, &shutdown).await;
+        if asked {
+            patience = Patience::default();
+        }
+    }
+    Ok(())
+}
+
+/// Chooses the next batch, unless the operator has paused that.
+async fn choose(context: &Context) -> Result<(), CoordinatorError> {
+    let held = context.mode.hold().await;
+    if held.mode != Mode::Paused {
+        batch::batch(context).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod driver;
 pub mod error;
 mod ground;
 mod metrics;
+pub mod mode;
 pub mod notes;
 pub mod pace;
 pub mod pipeline;

@@ -3,6 +3,8 @@
 use hypha_protocol::status::Status;
 use metrics::{counter, gauge, histogram};
 
+use crate::mode::Mode;
+
 /// A status that an operation or a request took.
 pub(crate) struct Moved {
     counter: &'static str,
@@ -29,6 +31,18 @@ pub(crate) fn moved(moved: &Moved) {
     counter!(moved.counter, "status" => word).increment(1);
     #[allow(clippy::cast_precision_loss)] // Milliseconds since a submission are far below 2^52.
     histogram!("hypha_stage_seconds", "stage" => word).record(moved.after as f64 / 1_000.0);
+}
+
+/// Whether the coordinator can do its work.
+pub(crate) fn ready(is_ready: bool) {
+    gauge!("hypha_ready").set(if is_ready { 1.0 } else { 0.0 });
+}
+
+/// What the operator has told the coordinator to do: 1 for that mode, 0 for the others.
+pub(crate) fn mode(mode: Mode) {
+    for other in Mode::ALL {
+        gauge!("hypha_mode", "mode" => other.as_str()).set(if other == mode { 1.0 } else { 0.0 });
+    }
 }
 
 /// Operations that wait for a batch.

@@ -1,24 +1,32 @@
 //! Puts the coordinator together and runs it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use hypha_chain::config::ChainConfig;
 use hypha_chain::error::ChainError;
+use hypha_chain::http::{ServeLimits, serve_within};
 use hypha_chain::ports::{BlockTag, Chain, Clock, Store};
 use hypha_chain::submit::{SubmitConfig, SubmitTables, Submitter};
 use hypha_chain::{PrivateKeySigner, RedbStore, SystemClock};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::admin::{self, Admin};
+use crate::api::keys::Keys;
+use crate::api::token::Token;
 use crate::api::{self, Api};
 use crate::blocking::blocking;
 use crate::config::{BatchConfig, ConfigError, CoordinatorConfig, LimitsConfig};
 use crate::context::{Context, Link, is_hub, separator};
 use crate::driver;
 use crate::error::CoordinatorError;
+use crate::mode::Switch;
 use crate::pipeline::admit::{self, Desk};
 use crate::state::Keep;
 use crate::store::load::{is_new_chain, load};
@@ -27,6 +35,9 @@ use crate::store::{IdentityRecord, Ledger, LedgerError};
 
 /// Pause between attempts to reach the hub at start.
 const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections to the operator's listener at once: one person's, and a few programs'.
+const ADMIN_CONNECTIONS: usize = 16;
 
 /// Where the transactions to the hub are kept.
 const SUBMIT_TABLES: SubmitTables =
@@ -44,12 +55,16 @@ pub struct Ports {
     pub chains: Vec<(ChainConfig, Arc<dyn Chain>)>,
     /// The sequencer's key.
     pub signer: PrivateKeySigner,
+    /// The keys of those who may use the API; without, all may.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// The running coordinator.
 pub struct Service {
     context: Arc<Context>,
     api: Arc<Api>,
+    submitter: Arc<Submitter>,
+    keys: Option<Arc<Keys>>,
     tasks: JoinSet<Result<(), CoordinatorError>>,
     shutdown: CancellationToken,
 }
@@ -72,27 +87,50 @@ impl Service {
         let (desk, admissions) = Desk::new();
         let submit = SubmitConfig::new(SUBMIT_TABLES, context.hub.config.finality);
         let submit = SubmitConfig { max_gas: context.batch.max_gas, ..submit };
-        let Ports { store, clock, signer, .. } = ports;
-        let submitter = Submitter::new(context.hub.chain.clone(), store, clock, signer, submit);
+        let Ports { store, clock, signer, keys, .. } = ports;
+        let submitter = Arc::new(Submitter::new(context.hub.chain.clone(), store, clock, signer, submit));
         let mut tasks = JoinSet::new();
         let writer = admit::write_admissions(context.clone(), admissions);
         tasks.spawn(async {
             writer.await;
             Ok(())
         });
-        tasks.spawn(driver::sequence(context.clone(), submitter, shutdown.clone()));
+        tasks.spawn(driver::sequence(context.clone(), submitter.clone(), shutdown.clone()));
         tasks.spawn(driver::follow_hub(context.clone(), shutdown.clone()));
         tasks.spawn(driver::snapshots(context.clone(), shutdown.clone()));
         for spoke in &context.spokes {
             tasks.spawn(driver::follow_spoke(context.clone(), spoke.clone(), shutdown.clone()));
         }
-        let api = Arc::new(Api::new(context.clone(), desk, shutdown.clone()));
-        Ok(Self { context, api, tasks, shutdown })
+        let api = Arc::new(Api::new(context.clone(), desk, keys.clone(), shutdown.clone()));
+        Ok(Self { context, api, submitter, keys, tasks, shutdown })
     }
 
     /// The HTTP API.
     pub fn router(&self) -> axum::Router {
         api::router(self.api.clone())
+    }
+
+    /// Serves the HTTP API until `shutdown`.
+    pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + 'static {
+        let limits = &self.context.limits;
+        let limits = ServeLimits {
+            connections: limits.connections,
+            head: Duration::from_millis(limits.head_ms),
+            ..ServeLimits::default()
+        };
+        serve_within(limits, listener, self.router(), self.shutdown.clone().cancelled_owned())
+    }
+
+    /// Serves the operator until `shutdown`, on a listener that only this machine reaches.
+    pub fn serve_admin(
+        &self,
+        listener: TcpListener,
+        token: Token,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (context, submitter) = (self.context.clone(), self.submitter.clone());
+        let router = admin::router(Arc::new(Admin { context, submitter, token, keys: self.keys.clone() }));
+        let limits = ServeLimits { connections: ADMIN_CONNECTIONS, ..ServeLimits::default() };
+        serve_within(limits, listener, router, self.shutdown.clone().cancelled_owned())
     }
 
     /// What the parts of this coordinator share.
@@ -105,7 +143,7 @@ impl Service {
     /// # Errors
     /// That of the stage that failed first.
     pub async fn join(self) -> Result<(), CoordinatorError> {
-        let Self { context, api, mut tasks, shutdown } = self;
+        let Self { context, api, mut tasks, shutdown, .. } = self;
         // The writer of admissions ends when no desk is left.
         drop((context, api));
         let mut outcome = Ok(());
@@ -143,10 +181,14 @@ async fn context(
     if let Some(guard) = &state.guard {
         tracing::error!(reason = guard.reason, "the guard is set: nothing is written");
     }
-    tracing::info!(index = state.head().index, root = %state.head().root, "state rebuilt");
+    let store = ports.store.clone();
+    let mode = blocking(move || Switch::load(store.as_ref())).await??;
+    tracing::info!(index = state.head().index, root = %state.head().root, mode = mode.now().mode.as_str(), "state rebuilt");
     Ok(Context {
         ledger: Ledger::new(ports.store.clone(), state),
         snapshot,
+        mode,
+        retry: Notify::new(),
         clock: ports.clock.clone(),
         hub,
         spokes,
@@ -216,16 +258,29 @@ pub async fn run(config: CoordinatorConfig, shutdown: CancellationToken) -> Resu
         chains.push((chain.clone(), chain.chain().map_err(failed)?));
     }
     let address = config.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })?;
+    let listener = bind(address).await?;
+    let admin = match &config.admin {
+        Some(admin) => {
+            let token = Token::read(&admin.token_file).map_err(ConfigError::from)?;
+            Some((bind(admin.listen).await?, token))
+        }
+        None => None,
+    };
+    let keys = config.keys.as_deref().map(Keys::open).transpose().map_err(ConfigError::from)?.map(Arc::new);
     let store = Arc::new(RedbStore::open(&config.store)?);
-    let ports = Ports { store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
+    let ports =
+        Ports { keys, store, snapshot: config.snapshot(), clock: Arc::new(SystemClock), chains, signer };
     let service = match Service::start(config.batch, config.limits, ports, shutdown.clone()).await {
         Err(CoordinatorError::ShuttingDown) if shutdown.is_cancelled() => return Ok(()),
         started => started?,
     };
     tracing::info!(%address, "listening");
-    let served = hypha_chain::http::serve(listener, service.router(), shutdown.clone().cancelled_owned());
-    let ((), outcome) = tokio::join!(served, service.join());
+    let served = service.serve(listener);
+    let admin = admin.map(|(listener, token)| service.serve_admin(listener, token));
+    let ((), _, outcome) = tokio::join!(served, OptionFuture::from(admin), service.join());
     outcome
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, CoordinatorError> {
+    TcpListener::bind(address).await.map_err(|error| CoordinatorError::Listen { address, error })
 }

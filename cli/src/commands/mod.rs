@@ -1,8 +1,10 @@
 //! One file a command.
 
+pub(crate) mod admin;
 pub(crate) mod deploy;
 pub(crate) mod escape;
 pub(crate) mod issue;
+pub(crate) mod key;
 pub(crate) mod prove;
 pub(crate) mod resources;
 pub(crate) mod service;

@@ -1,12 +1,14 @@
 //! The devnet's folder: configurations, stores, logs, and what a user or a test needs to know.
 
 use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hypha_chain::config::RpcUrl;
 use hypha_chain::{ChainConfig, Finality, KeyConfig};
+use hypha_coordinator::config::AdminConfig;
 use serde::Serialize;
 
 use crate::deployment::Deployed;
@@ -84,6 +86,17 @@ impl Files {
         Ok(path)
     }
 
+    /// Writes a secret that only this user can read, and gives the path of its file.
+    pub(super) fn write_secret(&self, name: &str, secret: &str) -> Result<PathBuf, CliError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let path = self.path(name);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| writeln!(file, "{secret}"))
+            .map_err(|error| CliError::Failed(anyhow::anyhow!("{}: {error}", path.display())))?;
+        Ok(path)
+    }
+
     /// Writes variables that a shell takes over with `source`.
     pub(super) fn write_environment(
         &self,
@@ -105,6 +118,9 @@ pub(super) struct ServiceFile {
     pub(super) listen: SocketAddr,
     /// Its store.
     pub(super) store: PathBuf,
+    /// The operator's listener; for the coordinator only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) admin: Option<AdminConfig>,
     /// Base URLs of the attestors; for the relayer only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attestors: Option<Vec<String>>,
@@ -218,6 +234,7 @@ mod tests {
         };
         let addresses = free_addresses(2).unwrap();
         let content = |attestors| ServiceFile {
+            admin: None,
             listen: addresses[0],
             store: files.path("store.redb"),
             attestors,

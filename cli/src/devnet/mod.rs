@@ -257,6 +257,8 @@ impl Devnet {
             "hypha.toml",
             &SettingsFile {
                 api: Some(self.api().to_owned()),
+                admin: self.services.first().and_then(|coordinator| coordinator.admin.clone()),
+                admin_token_file: Some(self.files.path(services::ADMIN_TOKEN_FILE)),
                 deployment: Some(deployment.clone()),
                 keystore: None,
                 timeout_s: Some(120),

@@ -6,8 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use alloy::hex;
+use alloy::primitives::B256;
 use alloy::signers::local::PrivateKeySigner;
 use hypha_chain::{ChainConfig, KeyConfig};
+use hypha_coordinator::config::AdminConfig;
 use serde::Serialize;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -30,6 +32,9 @@ const PROXIES: usize = 2;
 const READY_TIME: Duration = Duration::from_secs(60);
 /// Time between looks at a service that is not ready.
 const POLL: Duration = Duration::from_millis(100);
+
+/// The file of the token of the coordinator's operator.
+pub(super) const ADMIN_TOKEN_FILE: &str = "admin.token";
 
 /// Where the chains answer and what stands on them.
 pub(super) struct Ground<'a> {
@@ -58,6 +63,9 @@ pub(super) struct Service {
     pub(super) name: String,
     /// The command of `hypha`.
     pub(super) kind: &'static str,
+    /// Base URL of its listener for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) admin: Option<String>,
     /// Base URL.
     pub(super) url: String,
     /// Process id.
@@ -79,13 +87,15 @@ pub(super) async fn start(
     keys: &Keys,
     processes: &mut Processes,
 ) -> Result<Vec<Service>, CliError> {
-    let addresses = free_addresses(ATTESTORS + 2)?;
+    let mut addresses = free_addresses(ATTESTORS + 3)?;
+    let admin = addresses.pop().map(|listen| admin(files, listen)).transpose()?;
     let url = |address: &SocketAddr| format!("http://{address}");
     let direct: Vec<ChainConfig> = ground.each(|chain, node| chain_config(chain, &[node]));
     let mut services = Vec::new();
-    let plain = |listen| Plain { listen, attestors: None, chains: direct.clone() };
+    let plain = |listen| Plain { listen, admin: None, attestors: None, chains: direct.clone() };
     let relayer = Plain { attestors: Some(addresses[2..].iter().map(url).collect()), ..plain(addresses[1]) };
-    services.push(launch(files, "coordinator", plain(addresses[0]), &keys.sequencer, processes)?);
+    let coordinator = Plain { admin, ..plain(addresses[0]) };
+    services.push(launch(files, "coordinator", coordinator, &keys.sequencer, processes)?);
     services.push(launch(files, "relayer", relayer, &keys.relayer, processes)?);
     for (position, key) in keys.attestors.iter().enumerate() {
         let chains = ground.behind_proxies().await?;
@@ -118,8 +128,15 @@ impl Ground<'_> {
     }
 }
 
+/// The operator's listener, with a token made for it.
+fn admin(files: &Files, listen: SocketAddr) -> Result<AdminConfig, CliError> {
+    let token_file = files.write_secret(ADMIN_TOKEN_FILE, &hex::encode(B256::random()))?;
+    Ok(AdminConfig { listen, token_file })
+}
+
 struct Plain {
     listen: SocketAddr,
+    admin: Option<AdminConfig>,
     attestors: Option<Vec<String>>,
     chains: Vec<ChainConfig>,
 }
@@ -140,6 +157,7 @@ fn launch(
     let content = ServiceFile {
         listen: plain.listen,
         store: files.path(&format!("{name}.redb")),
+        admin: plain.admin.clone(),
         attestors: plain.attestors,
         key: KeyConfig::Env(key_variable.to_owned()),
         chains: plain.chains,
@@ -155,7 +173,8 @@ fn launch(
     let pid = process.pid();
     processes.keep(process);
     let url = format!("http://{}", plain.listen);
-    Ok(Service { name: name.to_owned(), kind, url, pid, config, log, key_variable, key })
+    let admin = plain.admin.map(|admin| format!("http://{}", admin.listen));
+    Ok(Service { name: name.to_owned(), kind, admin, url, pid, config, log, key_variable, key })
 }
 
 /// Waits until a service says that it is ready.

@@ -18,8 +18,6 @@ use super::problem::{Code, Problem};
 use super::{Api, Shared};
 use crate::store::{EventRecord, RequestName, queries};
 
-/// Clients that follow at once: each holds a connection and a page of events.
-pub(super) const MAX_STREAMS: usize = 256;
 /// Events that wait for one client, and events read at a time.
 const BUFFER: usize = 256;
 /// How long the buffer of a client may stay full: then its stream ends, and it resumes where it was.
@@ -85,7 +83,8 @@ pub(crate) async fn follow(
         Some(value) => Some(forms::number("Last-Event-ID", value.to_str().unwrap_or_default())?),
         None => None,
     };
-    let full = |_| Problem::new(Code::TooManyStreams, format!("{MAX_STREAMS} clients follow already"));
+    let most = api.context.limits.streams;
+    let full = |_| Problem::new(Code::TooManyStreams, format!("{most} clients follow already"));
     let permit = api.streams.clone().try_acquire_owned().map_err(full)?;
     let newest = *api.context.ledger.sequence().borrow();
     let after = resumed.or(asked).unwrap_or(newest);

@@ -258,40 +258,50 @@ impl Display for Pair {
 }
 
 /// The parameters of a query, each taken once; what is left is unknown.
-pub(crate) struct Parameters(BTreeMap<String, String>);
+pub(crate) struct Parameters {
+    values: BTreeMap<String, String>,
+    /// One that stands twice.
+    twice: Option<String>,
+}
 
 impl Parameters {
-    /// Reads a query string; of a parameter that stands twice the last counts.
+    /// Reads a query string.
     pub(crate) fn new(pairs: Vec<(String, String)>) -> Self {
-        Self(pairs.into_iter().collect())
+        let (mut values, mut twice) = (BTreeMap::new(), None);
+        for (name, value) in pairs {
+            if values.insert(name.clone(), value).is_some() {
+                twice = Some(name);
+            }
+        }
+        Self { values, twice }
     }
 
     /// Takes a number of 64 bits.
     pub(crate) fn number(&mut self, name: &str) -> Result<Option<u64>, Problem> {
-        self.0.remove(name).map(|text| number(name, &text)).transpose()
+        self.values.remove(name).map(|text| number(name, &text)).transpose()
     }
 
     /// Takes a 32-byte word.
     pub(crate) fn word(&mut self, name: &str) -> Result<Option<B256>, Problem> {
-        self.0.remove(name).map(|text| word(name, &text)).transpose()
+        self.values.remove(name).map(|text| word(name, &text)).transpose()
     }
 
     /// Takes an address.
     pub(crate) fn address(&mut self, name: &str) -> Result<Option<Address>, Problem> {
-        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        let Some(text) = self.values.remove(name) else { return Ok(None) };
         check_hex(&text, 20, name)?;
         json::parse_address(name, &text).map(Some).map_err(|error| bad_value(&error))
     }
 
     /// Takes a word of a list.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, Problem> {
-        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        let Some(text) = self.values.remove(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|error| at(name, Code::BadValue, &format!("{error}")))
     }
 
     /// Takes two numbers.
     pub(crate) fn pair(&mut self, name: &str) -> Result<Option<Pair>, Problem> {
-        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        let Some(text) = self.values.remove(name) else { return Ok(None) };
         let numbers = text.split_once('-').map(|(first, second)| (number(name, first), number(name, second)));
         match numbers {
             Some((first, second)) => Ok(Some(Pair(first?, second?))),
@@ -301,7 +311,7 @@ impl Parameters {
 
     /// Takes `true` or `1`, `false` or `0`.
     pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Problem> {
-        match self.0.remove(name).as_deref() {
+        match self.values.remove(name).as_deref() {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
@@ -318,14 +328,15 @@ impl Parameters {
         }
     }
 
-    /// Nothing is left.
+    /// Nothing is left, and nothing stood twice.
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        match self.0.into_keys().next() {
+        let shown = |name: String| name.chars().take(64).collect::<String>();
+        if let Some(name) = self.values.into_keys().next() {
+            return Err(at(&shown(name), Code::UnknownField, "there is no such parameter"));
+        }
+        match self.twice {
+            Some(name) => Err(at(&shown(name), Code::Ambiguous, "this parameter stands twice")),
             None => Ok(()),
-            Some(name) => {
-                let shown: String = name.chars().take(64).collect();
-                Err(at(&shown, Code::UnknownField, "there is no such parameter"))
-            }
         }
     }
 }

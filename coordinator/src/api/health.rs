@@ -8,6 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
+use crate::context::Context;
+use crate::metrics as counted;
+use crate::mode::Mode;
 
 /// Whether the coordinator can do its work.
 #[derive(Serialize, ToSchema)]
@@ -29,10 +32,21 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz",
     responses((status = 200, body = ReadyView), (status = 503, body = ReadyView)))]
 pub(crate) async fn readyz(State(api): Shared) -> impl IntoResponse {
+    let view = readiness(&api.context);
+    let status = if view.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(view))
+}
+
+fn readiness(context: &Context) -> ReadyView {
     let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
-    let hub = api.context.hub_id();
+    let hub = context.hub_id();
     {
-        let state = api.context.ledger.state();
+        match context.mode.now().mode {
+            Mode::Running => {}
+            Mode::Paused => warnings.push("paused by the operator: no new batches".to_owned()),
+            Mode::Draining => reasons.push("draining: nothing new is taken in".to_owned()),
+        }
+        let state = context.ledger.state();
         reasons.extend(state.guard.as_ref().map(|guard| format!("stopped by the guard: {}", guard.reason)));
         reasons.extend(state.trouble.clone());
         for (chain_id, view) in &state.chains {
@@ -40,13 +54,12 @@ pub(crate) async fn readyz(State(api): Shared) -> impl IntoResponse {
             list.extend(view.error.as_ref().map(|error| format!("chain {chain_id}: {error}")));
         }
     }
-    let ready = reasons.is_empty();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyView { ready, reasons, warnings }))
+    ReadyView { ready: reasons.is_empty(), reasons, warnings }
 }
 
 /// Prometheus' text form.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Prometheus' text form")))]
-pub(crate) async fn metrics() -> impl IntoResponse {
+pub(crate) async fn metrics(State(api): Shared) -> impl IntoResponse {
+    counted::ready(readiness(&api.context).ready);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], hypha_chain::recorder::render())
 }

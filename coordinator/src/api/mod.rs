@@ -1,9 +1,12 @@
 //! HTTP API v1. Amounts, ids and indexes are strings; errors are RFC 9457 problem documents (`problem.rs`).
 
+pub(crate) mod admin;
 mod chains;
+mod edge;
 mod events;
 mod forms;
 mod health;
+pub mod keys;
 mod openapi;
 mod operations;
 pub mod problem;
@@ -11,14 +14,14 @@ mod proofs;
 mod requests;
 mod resources;
 mod stages;
+pub mod token;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::Method;
-use axum::middleware::{self, Next};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
@@ -27,30 +30,39 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::context::Context;
 use crate::pipeline::admit::Desk;
+use keys::Keys;
 use problem::{Code, Problem};
-
-/// Time for a whole request, its body included: far above what any takes on a busy machine.
-const REQUEST_TIME: Duration = Duration::from_secs(15);
 
 /// What the handlers work on.
 pub struct Api {
     context: Arc<Context>,
     desk: Desk,
+    keys: Option<Arc<Keys>>,
+    room: edge::Room,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
 
 impl Api {
-    pub(crate) fn new(context: Arc<Context>, desk: Desk, shutdown: CancellationToken) -> Self {
-        Self { context, desk, streams: Arc::new(Semaphore::new(events::MAX_STREAMS)), shutdown }
+    pub(crate) fn new(
+        context: Arc<Context>,
+        desk: Desk,
+        keys: Option<Arc<Keys>>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let limits = &context.limits;
+        let (room, streams) = (edge::Room::new(limits), Arc::new(Semaphore::new(limits.streams)));
+        Self { context, desk, keys, room, streams, shutdown }
     }
 }
 
 /// Every route.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new()
+    let writes = Router::new()
         .route("/v1/transfers", post(operations::post_transfer))
         .route("/v1/issues", post(operations::post_issue))
+        .route_layer(from_fn_with_state(api.clone(), keys::as_writer));
+    let reads = Router::new()
         .route("/v1/transfers/{id}", get(operations::get_operation))
         .route("/v1/issues/{id}", get(operations::get_operation))
         .route("/v1/requests", get(requests::list))
@@ -64,14 +76,19 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/batches/{index}", get(chains::batch))
         .route("/v1/chains", get(chains::chains))
         .route("/v1/events", get(events::follow))
+        .route("/metrics", get(health::metrics))
+        .route_layer(from_fn_with_state(api.clone(), keys::as_reader));
+    writes
+        .merge(reads)
+        .route_layer(from_fn_with_state(api.clone(), edge::room))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
         .merge(openapi::docs())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(deadline))
+        .layer(from_fn_with_state(api.clone(), edge::deadline))
+        .layer(from_fn(edge::unambiguous))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(api)
 }
@@ -84,16 +101,6 @@ async fn not_found(OriginalUri(uri): OriginalUri) -> Problem {
 
 async fn method_not_allowed(method: Method) -> Problem {
     Problem::new(Code::MethodNotAllowed, format!("{method} is not allowed here"))
-}
-
-async fn deadline(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = format!("not answered within {} s", REQUEST_TIME.as_secs());
-            Problem::new(Code::RequestTimeout, detail).into_response()
-        }
-    }
 }
 
 /// A panic in a handler: its words go to the log, never to the client.

@@ -1,5 +1,7 @@
 //! The one place that chooses HTTP status, code and whether a retry can help; the answer is an RFC 9457 problem document.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hypha_protocol::operations::{OperationError, PackError};
@@ -52,6 +54,9 @@ codes! {
     BadLength = "bad_length" BAD_REQUEST false "A field has the wrong number of bytes";
     BadNumber = "bad_number" BAD_REQUEST false "A field is not a canonical decimal number in range";
     BadValue = "bad_value" BAD_REQUEST false "A field holds a value that it cannot have";
+    Ambiguous = "ambiguous" BAD_REQUEST false "The request can be read in two ways";
+    Unauthorized = "unauthorized" UNAUTHORIZED false "Who asks is not known";
+    Forbidden = "forbidden" FORBIDDEN false "Who asks may not do this";
     BodyTooLarge = "body_too_large" PAYLOAD_TOO_LARGE false "The body is too large";
     UnsupportedMediaType = "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE false "The body must be application/json";
     RequestTimeout = "request_timeout" REQUEST_TIMEOUT true "The request took too long";
@@ -84,7 +89,10 @@ codes! {
     InputSpent = "input_spent" CONFLICT false "A note is spent already";
     InputClaimed = "input_claimed" CONFLICT true "Another transfer under way spends the same note";
     OutputExists = "output_exists" CONFLICT false "A note to create exists already";
+    RateLimited = "rate_limited" TOO_MANY_REQUESTS true "This key asks more often than it may";
     QueueFull = "queue_full" SERVICE_UNAVAILABLE true "Too many operations wait for a batch";
+    Draining = "draining" SERVICE_UNAVAILABLE true "The operator has the coordinator take in nothing new";
+    Busy = "busy" SERVICE_UNAVAILABLE true "Too many requests are under way";
     TooManyStreams = "too_many_streams" SERVICE_UNAVAILABLE true "Too many clients follow the events";
     StoreUnavailable = "store_unavailable" SERVICE_UNAVAILABLE true "The store does not take or give anything";
     Halted = "halted" SERVICE_UNAVAILABLE false "The coordinator has stopped writing until an operator looks";
@@ -93,9 +101,9 @@ codes! {
 }
 
 /// Media type of the document.
-const MEDIA_TYPE: &str = "application/problem+json";
-/// Seconds after which a retry of what is full or unavailable makes sense: a few batches later.
-const RETRY_AFTER_SECONDS: u32 = 2;
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+/// After this a retry of what is full or unavailable makes sense: a few batches later.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a request was not answered as asked.
 #[derive(Clone, Debug)]
@@ -103,13 +111,21 @@ pub struct Problem {
     /// The code.
     pub code: Code,
     detail: String,
+    retry_after: Duration,
     members: Map<String, Value>,
 }
 
 impl Problem {
     /// A problem with one sentence on this very request.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), members: Map::new() }
+        Self { code, detail: detail.into(), retry_after: RETRY_AFTER, members: Map::new() }
+    }
+
+    /// Says when a retry can help, where it is known.
+    #[must_use]
+    pub(super) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = wait;
+        self
     }
 
     /// Adds a member of its own to the document.
@@ -141,8 +157,15 @@ impl IntoResponse for Problem {
         let mut response = (self.code.status(), self.document().to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE && self.code.is_retryable() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        if self.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let comes_back = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        if comes_back.contains(&self.code.status()) && self.code.is_retryable() {
+            // Whole seconds, and not too early.
+            let seconds = self.retry_after.as_millis().div_ceil(1_000);
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
         }
         response
     }

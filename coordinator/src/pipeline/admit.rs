@@ -1,6 +1,7 @@
 //! In: an operation from a client. Out: a durable row in the journal. Sets `admitted`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZero;
 use std::sync::Arc;
 
 use alloy::primitives::B256;
@@ -18,7 +19,7 @@ use crate::store::{Class, EventRecord, JournalRecord, LedgerError, ProgressRecor
 const DESK_QUEUE: usize = 2 * GROUP;
 /// Operations in one write: bounds how long a write and the memory change after it take.
 const GROUP: usize = 256;
-/// Signature checks at once: more only fight for the processors that the batches need too.
+/// Signature checks at once where the system does not say how many processors there are.
 const CHECKS_AT_ONCE: usize = 4;
 
 /// An operation that is known now, newly or from before.
@@ -49,7 +50,9 @@ impl Desk {
     /// A desk, and what its writer reads from.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Admission>) {
         let (writer, admissions) = mpsc::channel(DESK_QUEUE);
-        (Self { writer, checks: Semaphore::new(CHECKS_AT_ONCE) }, admissions)
+        // One for each processor, each on a thread of its own: more would only fight for them.
+        let checks = std::thread::available_parallelism().map_or(CHECKS_AT_ONCE, NonZero::get);
+        (Self { writer, checks: Semaphore::new(checks) }, admissions)
     }
 }
 

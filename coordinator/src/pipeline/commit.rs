@@ -161,7 +161,7 @@ pub(super) fn calldata(batch: &BatchRecord, body: &BatchBody) -> Bytes {
 }
 
 /// The name of a batch's transaction: two batches that ever had the same index, and two attempts at one, differ.
-pub(super) fn intent_id(batch: &BatchRecord) -> String {
+pub(crate) fn intent_id(batch: &BatchRecord) -> String {
     let chain: B256 = batch.batch_chain;
     format!("batch/{:020}/{chain}/{:010}", batch.index, batch.attempt)
 }

@@ -3,17 +3,24 @@
 #![allow(clippy::unwrap_used)] // A test that meets an error has failed.
 #![allow(clippy::cloned_ref_to_slice_refs)] // A list of one note reads as what it is.
 
+mod admin;
 mod api;
 mod asking;
 mod batching;
 mod crash;
+mod edge;
 mod events;
+mod flood;
+mod keys;
 mod lifecycle;
 mod notes;
 mod proofs;
 mod queue_moves;
 mod requests;
+mod smuggle;
 mod snapshots;
 mod spokes;
+mod watching;
 mod weight;
+mod wire;
 mod world;

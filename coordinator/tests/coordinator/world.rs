@@ -14,6 +14,7 @@ use hypha_chain::config::{ChainConfig, Finality, Role};
 use hypha_chain::ports::{BlockTag, Chain, Log, Store};
 use hypha_chain::simulated::{Execution, Past, SimulatedChain};
 use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
+use hypha_coordinator::api::keys::Keys;
 use hypha_coordinator::config::{BatchConfig, LimitsConfig};
 use hypha_coordinator::{CoordinatorError, Ports, Service};
 use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain, verify_batch};
@@ -145,6 +146,11 @@ pub(crate) fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B25
     (address, data.topics().to_vec(), data.data)
 }
 
+/// The hub, as a coordinator is told of it.
+pub(crate) fn hub_config() -> ChainConfig {
+    chain_config(HUB_ID, Role::Hub, hub_address())
+}
+
 fn chain_config(chain_id: u64, role: Role, verifier: Address) -> ChainConfig {
     ChainConfig {
         chain_id,
@@ -172,6 +178,7 @@ pub(crate) struct World {
     pub(crate) limits: LimitsConfig,
     memory: Memory,
     relayed: Mutex<(u64, u64)>,
+    keys: Option<PathBuf>,
 }
 
 /// A running coordinator.
@@ -199,7 +206,16 @@ impl World {
             limits: LimitsConfig::default(),
             memory,
             relayed: Mutex::new((0, 0)),
+            keys: None,
         }
+    }
+
+    /// Who may use the API from the next start on: a line for each key. Gives the file.
+    pub(crate) fn keys(&mut self, lines: &str) -> PathBuf {
+        let path = self.folder.path().join("keys.jsonl");
+        std::fs::write(&path, lines).unwrap();
+        self.keys = Some(path.clone());
+        path
     }
 
     /// The file of the tree's snapshot.
@@ -228,6 +244,7 @@ impl World {
             clock: Arc::new(SystemClock),
             chains,
             signer: key("sequencer"),
+            keys: self.keys.as_ref().map(|path| Arc::new(Keys::open(path).unwrap())),
         };
         let service = Service::start(self.batch.clone(), limits, ports, shutdown.clone()).await?;
         let router = service.router();
