@@ -8,7 +8,7 @@ import {IExitTimelock} from "./interfaces/IHypha.sol";
 /// @title The owner of all contracts: whoever dislikes what governance has scheduled can leave before it happens
 /// @notice It has no administrator but itself, so its roles and its delay change only by what waited for the delay too.
 contract ExitTimelock is TimelockController, IExitTimelock {
-    /// @dev What a person needs beside what the windows and two pauses take: to hear of the change, to queue a request, to wait
+    /// @dev What a person needs beside what the windows and the pauses take: to hear of the change, to queue a request, to wait
     /// until it is final on two chains, and to hand in the proof. A week has every weekday, and days to spare for full blocks.
     uint256 private constant EXIT_SECONDS = 7 days;
 
@@ -30,10 +30,12 @@ contract ExitTimelock is TimelockController, IExitTimelock {
         if (proposers.length == 0) revert NoProposer();
         if (executors.length == 0) revert NoExecutor();
         uint256 windows = uint256(livenessWindow) + inclusionWindow;
-        uint256 maximum = PAUSE_SPACING_SECONDS - EXIT_SECONDS;
+        // A way out leads through the hub and two spokes at most (that of the note, and that of the money), and each can be paused in
+        // its turn. No pause comes twice to one of them: of two so far apart no more than one pause's length falls into the delay.
+        uint256 fixedPart = EXIT_SECONDS + 3 * MAX_PAUSE_SECONDS;
+        uint256 maximum = PAUSE_SPACING_SECONDS + MAX_PAUSE_SECONDS - fixedPart;
         if (windows > maximum) revert WindowsTooLong(maximum, windows);
-        // A way out leads through the hub and a spoke, and each can be paused in its turn.
-        leastDelay = EXIT_SECONDS + 2 * MAX_PAUSE_SECONDS + windows;
+        leastDelay = fixedPart + windows;
         _checkDelay(delay);
     }
 

@@ -19,7 +19,7 @@ abstract contract HubQueue is RequestQueue, IRootHub {
 
     /// @dev What every batch reads and writes of the queue and the turns: one slot.
     /// @param sequencedAt Time of the last sequencer's batch that left nothing overdue, Unix seconds.
-    /// @param strangerAt Time of the last batch of somebody who is no sequencer, Unix seconds.
+    /// @param strangerAt When the sequencers' last turn began, with the batch of somebody who is no sequencer, Unix seconds.
     struct Progress {
         uint64 enqueued;
         uint64 resolved;
@@ -27,9 +27,10 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         uint64 strangerAt;
     }
 
-    /// @dev This part of the liveness window is the sequencers' alone after a stranger's batch,
+    /// @dev This part of the liveness window is the sequencers' turn after a stranger's batch,
     uint64 private constant TURN_DIVISOR = 8;
-    /// @dev and this part while a request is overdue: a few blocks of a day's window, so that a queue that takes many batches drains.
+    /// @dev and this part while a request is overdue: a few blocks of a day's window. Once it is over strangers wait for nobody until
+    /// the longer turn would be over too, so that a queue that takes many batches drains.
     uint64 private constant OVERDUE_TURN_DIVISOR = 1024;
 
     /// @inheritdoc IRootHub
@@ -106,8 +107,9 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         opensAt = uint256(progress.sequencedAt) + livenessWindow;
         if (isSequencer[msg.sender]) return opensAt;
         if (block.timestamp < opensAt) revert NotSequencer(msg.sender, opensAt);
-        uint64 divisor = _hasOverdue(progress) ? OVERDUE_TURN_DIVISOR : TURN_DIVISOR;
-        uint256 until = uint256(progress.strangerAt) + livenessWindow / divisor;
+        uint64 turn =
+            _hasOverdue(progress) ? livenessWindow / OVERDUE_TURN_DIVISOR : livenessWindow / TURN_DIVISOR;
+        uint256 until = uint256(progress.strangerAt) + turn;
         if (block.timestamp < until) revert SequencersTurn(until);
     }
 
@@ -164,12 +166,18 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         delete _queuedAt[progress.resolved++];
     }
 
-    /// @dev A stranger's batch gives the sequencers their turn. A sequencer's restarts the liveness window, but not one that leaves
-    /// a request behind whose inclusion window is over: otherwise a sequencer who resolves one at a time would keep
-    /// everybody out for as long as a queue can be made.
+    /// @dev A stranger's batch gives the sequencers their turn; while something is overdue, not again before a whole one would be
+    /// over. A sequencer's restarts the liveness window, but not one that leaves a request behind whose inclusion window is
+    /// over: otherwise a sequencer who resolves one at a time would keep everybody out for as long as a queue can be made.
     function _endTurn(Progress memory progress) private view {
-        if (!isSequencer[msg.sender]) progress.strangerAt = uint64(block.timestamp);
-        else if (!_hasOverdue(progress)) progress.sequencedAt = uint64(block.timestamp);
+        bool hasOverdue = _hasOverdue(progress);
+        if (isSequencer[msg.sender]) {
+            if (!hasOverdue) progress.sequencedAt = uint64(block.timestamp);
+        } else if (
+            !hasOverdue || block.timestamp >= uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR
+        ) {
+            progress.strangerAt = uint64(block.timestamp);
+        }
     }
 
     /// @dev Whether the inclusion window of the request at the head is over.

@@ -8,7 +8,8 @@ import {Operations} from "./libraries/Operations.sol";
 import {RootVerifier} from "./RootVerifier.sol";
 
 /// @title Ways in that need no coordinator: the queue of this chain, and the fees for it
-/// @notice The queue has no bound but its fee: each request costs it, so filling the queue costs that much for each place.
+/// @notice The queue has no bound but its gas and its fee. Whoever applies the batch that resolves a request has its fee, so one who
+/// fills the queue and empties it again pays gas alone.
 abstract contract RequestQueue is Ownable2Step, RootVerifier, IRequestQueue {
     /// @dev A request as it is queued; the content is beside it.
     struct Request {

@@ -18,6 +18,10 @@ contract RootHub is HubQueue, BoundedPause {
         uint64 confirmedIndex;
     }
 
+    /// @dev Most bytes of operations and witness together. Nodes take transactions of 131,072 bytes; one that takes the batch to a spoke
+    /// also carries the hub's fact, with a signature of 65 bytes from each of some hundred attestors at most.
+    uint256 private constant MAX_BATCH_BYTES = 120_000;
+
     /// @inheritdoc IRootHub
     address public registrar;
     mapping(uint256 chainId => Spoke) private _spokes;
@@ -44,6 +48,9 @@ contract RootHub is HubQueue, BoundedPause {
         onHomeChain
         whenNotPaused
     {
+        // What the hub takes must fit the transaction that takes it to a spoke, signatures of attestors included.
+        uint256 length = operations.length + witness.length;
+        if (length > MAX_BATCH_BYTES) revert BatchTooLong(MAX_BATCH_BYTES, length);
         Progress memory progress = _progress;
         uint256 opensAt = _checkTurn(progress);
         uint64 held = index;

@@ -24,6 +24,9 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
     /// @inheritdoc IRootSpoke
     bool public immutable attested;
 
+    /// @dev The last of this chain's requests that a batch of this epoch resolved. What a batch of an earlier epoch resolved may not have
+    /// happened, so it does not count; its fee has gone all the same.
+    uint64 private _resolvedNumber;
     /// @dev For each epoch the index that it began with: by the checkpoint, later by what governance installed.
     mapping(uint64 epoch => uint64) private _startOf;
     /// @dev For each epoch the index from which its roots are no longer known.
@@ -129,6 +132,7 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         _startOf[++_epoch] = toIndex;
         _frozenAt[_epoch] = NOT_FROZEN;
         _frozen = false;
+        _resolvedNumber = 0;
         _abandonCache();
         _commit(stateRoot(), toIndex, root, chain);
         emit Thawed(toIndex, root, chain);
@@ -179,19 +183,20 @@ contract RootSpoke is RequestQueue, BoundedPause, IRootSpoke {
         _credit(requestCount);
     }
 
-    /// @dev Of what a batch resolves this chain knows its own requests: each must be one that was queued here, after those
-    /// resolved before. A thaw may have skipped some.
+    /// @dev Of what a batch resolves this chain knows its own requests: each must be one that was queued here, after those that this
+    /// epoch resolved before. A thaw may have skipped some, and the batches that it took back may have resolved some.
     function _resolve(Operations.Resolution[] memory resolutions) private {
         for (uint256 i = 0; i < resolutions.length; ++i) {
             Operations.Resolution memory resolution = resolutions[i];
             if (resolution.chainId != block.chainid) continue;
             uint64 number = resolution.number;
-            if (number <= _creditedNumber) revert RequestNumber(block.chainid, _creditedNumber + 1, number);
+            if (number <= _resolvedNumber) revert RequestNumber(block.chainid, _resolvedNumber + 1, number);
             bytes32 queued = requestHash[number];
             if (resolution.hash != queued) {
                 revert RequestMismatch(block.chainid, number, queued, resolution.hash);
             }
-            _credit(number);
+            _resolvedNumber = number;
+            if (number > _creditedNumber) _credit(number);
             emit RequestResolved(block.chainid, number, resolution.executed);
         }
     }

@@ -9,7 +9,9 @@ import {NoteVault} from "./NoteVault.sol";
 /// @title A token whose home is another chain: each unit stands for a unit of the notes that this contract owns
 /// @notice `withdraw` mints against an exit note; `deposit` burns, and moves notes on to any chain. The contract issues nothing:
 /// the tree conserves the home vault's kind, so whatever goes wrong on this chain, the home vault owes no more than it holds.
-/// @dev A note is *held* when it is claimed and no request spends it but void ones. Held notes, the change that is on its way
+/// @dev Anybody may deposit out of any held note, and the rest of it cannot be moved before it comes back as change: a token for real
+/// money asks for a least quantity, so that a unit cannot lock the largest note, nor dust be all that is left.
+/// A note is *held* when it is claimed and no request spends it but void ones. Held notes, the change that is on its way
 /// and the requests that may still be void add up to the supply or more.
 contract SyntheticToken is NoteVault, ERC20 {
     using HyphaConsumer for HyphaConsumer.Claims;

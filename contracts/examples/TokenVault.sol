@@ -9,7 +9,8 @@ import {NoteVault} from "./NoteVault.sol";
 /// @title The home vault of an ERC-20: holds the token itself, and alone issues the notes that stand for it
 /// @notice Its tokens are at all times at least the notes of its kind that it has not paid, and the requests that may still become
 /// such notes; what other chains have of the token is minted against notes (`SyntheticToken`). Which chains and vaults there are,
-/// it need not know: it pays only notes that it owns, and only what it issued can have become one.
+/// it need not know: it pays only notes that it owns, and only what it issued can have become one, unless so many attestors as
+/// their threshold lie about another chain's requests.
 /// @dev Not for a token whose balances change by themselves, or that takes more from the sender than what is sent. One that is
 /// sent a fee of is credited with what arrives.
 contract TokenVault is NoteVault {

@@ -33,7 +33,8 @@ struct Output {
 /// @notice Spends notes and creates notes, each kind in balance.
 /// @param inputs 1 to 16 notes.
 /// @param outputs 1 to 16 notes.
-/// @param deadline Unix seconds; the hub refuses the transfer later.
+/// @param deadline Unix seconds; the hub refuses the transfer later. Of one in a queue it counted when it was queued, however long
+/// after that it comes to the hub.
 /// @param signatures One for each distinct owner among the inputs, in order of first appearance, 65 bytes each.
 struct Transfer {
     Resource[] inputs;
@@ -62,7 +63,7 @@ struct Batch {
 }
 
 /// @notice What governance of a hub or spoke is built with. The owner should be a timelock whose delay is longer than the longest
-/// pause, both windows and an exit together: `scripts/deploy` makes it so, and `hypha verify-deployment` checks it.
+/// pauses of the hub and two spokes, both windows and an exit together: `scripts/deploy` makes it so, and `hypha verify-deployment` checks it.
 /// @param owner The timelock: changes what can be changed, thaws, arms the pause.
 /// @param pauser May pause `applyBatch` or `advance` once for `pauseSeconds`; zero for nobody.
 /// @param pauseSeconds How long a pause lasts, at most `MAX_PAUSE_SECONDS` (7 days).
@@ -379,8 +380,11 @@ interface IRootHub {
     /// which ends at `opensAt` (Unix seconds).
     error NotSequencer(address caller, uint256 opensAt);
     /// @notice Somebody who is no sequencer applied a batch a short while ago, so it is the sequencers' turn until `until` (Unix
-    /// seconds): whoever is quicker could otherwise hold an open window open. The turn is shorter while a request is overdue.
+    /// seconds): whoever is quicker could otherwise hold an open window open. While a request is overdue the turn is 1/1024 of
+    /// the liveness window, which is none at all of a window below 1,024 seconds, and else an eighth.
     error SequencersTurn(uint256 until);
+    /// @notice Operations and witness of the batch are longer, in bytes, than a transaction to a spoke could carry.
+    error BatchTooLong(uint256 maximum, uint256 actual);
     /// @notice The batch leaves this request unresolved though it is due since `dueAt` (Unix seconds).
     error RequestDue(uint256 chainId, uint64 number, uint256 dueAt);
     /// @notice The batch resolves more requests than are queued.
@@ -583,13 +587,13 @@ interface IAttestedFacts {
 interface IExitTimelock {
     /// @notice A delay in which not everybody could leave.
     error DelayTooShort(uint256 minimum, uint256 actual);
-    /// @notice Both windows together, in seconds, leave no time for a way out between two pauses.
+    /// @notice Both windows together, in seconds, are so long that one contract could be paused twice in the least delay.
     error WindowsTooLong(uint256 maximum, uint256 actual);
     /// @notice Built with nobody who may schedule: nothing could ever be governed.
     error NoProposer();
     /// @notice Built with nobody who may execute: nothing could ever be governed.
     error NoExecutor();
 
-    /// @notice The delay is never shorter: the longest pauses of the hub and a spoke, both windows of the hub and an exit together, seconds.
+    /// @notice The delay is never shorter: the longest pauses of the hub and two spokes, both windows of the hub and an exit together, seconds.
     function leastDelay() external view returns (uint256);
 }

@@ -24,7 +24,7 @@ import {AttackWorld} from "./AttackWorld.sol";
 contract AuthorityAttacksTest is AttackWorld {
     uint256 private constant ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     /// @dev The longest pauses of a hub and a spoke, both windows and a week for the exit itself.
-    uint256 private constant TIMELOCK_DELAY = 2 * 7 days + WINDOW + INCLUSION_WINDOW + 7 days;
+    uint256 private constant TIMELOCK_DELAY = 3 * 7 days + WINDOW + INCLUSION_WINDOW + 7 days;
 
     // ---- B1, B2: who may govern
 

@@ -15,12 +15,13 @@ contract ExitAttackTest is World {
     ExitTimelock private timelock;
     RootHub private ownHub;
     RootSpoke private ownSpoke;
+    RootSpoke private otherSpoke;
 
     function setUp() public override {
         super.setUp();
         address[] memory proposers = new address[](1);
         proposers[0] = address(this);
-        uint256 delay = 2 * 7 days + EXIT + WINDOW + INCLUSION_WINDOW;
+        uint256 delay = 3 * 7 days + EXIT + WINDOW + INCLUSION_WINDOW;
         timelock = new ExitTimelock(WINDOW, INCLUSION_WINDOW, delay, proposers, new address[](1));
         HubConfig memory ofHub = hubConfig();
         (ofHub.governance.owner, ofHub.governance.pauseSeconds) = (address(timelock), 7 days);
@@ -29,6 +30,7 @@ contract ExitAttackTest is World {
         (ofSpoke.governance.owner, ofSpoke.governance.pauseSeconds) = (address(timelock), 7 days);
         vm.chainId(SPOKE_CHAIN);
         ownSpoke = new RootSpoke(ofSpoke);
+        otherSpoke = new RootSpoke(ofSpoke);
         vm.chainId(HUB_CHAIN);
     }
 
@@ -62,17 +64,26 @@ contract ExitAttackTest is World {
         assertGe(happensAt - pausedUntil, WINDOW + INCLUSION_WINDOW + EXIT);
     }
 
-    /// @dev A way out to a spoke leads through the hub's batch and then the spoke's step, and each can be paused in its turn.
-    function test_leastDelay_coversThePausesOfHubAndSpokeInTurn() public {
+    /// @dev A way out leads through a step of the spoke that holds the change, the hub's batch, and a step of the spoke that holds the
+    /// money; each can be paused in its turn.
+    function test_leastDelay_coversThePausesOfHubAndSpokesInTurn() public {
         uint256 happensAt = block.timestamp + timelock.leastDelay();
         vm.warp(block.timestamp + INCLUSION_WINDOW); // a request of the first moment is due now
+        vm.warp(block.timestamp + pauseOf(otherSpoke)); // the spoke tells of the change now
         vm.prank(PAUSER);
         ownHub.pause();
         vm.warp(ownHub.pausedUntil()); // a batch resolves it now
+        vm.warp(block.timestamp + pauseOf(ownSpoke)); // the spoke takes the batch now
+        assertGe(happensAt, block.timestamp + EXIT, "less is left than a person needs");
+    }
+
+    /// @dev Pauses a spoke, and gives for how many seconds.
+    function pauseOf(RootSpoke spoke_) private returns (uint256) {
         vm.chainId(SPOKE_CHAIN);
         vm.prank(PAUSER);
-        ownSpoke.pause();
-        vm.warp(ownSpoke.pausedUntil()); // the spoke takes the batch now
-        assertGe(happensAt, block.timestamp + EXIT, "less is left than a person needs");
+        spoke_.pause();
+        uint256 until = spoke_.pausedUntil();
+        vm.chainId(HUB_CHAIN);
+        return until - block.timestamp;
     }
 }

@@ -114,6 +114,31 @@ contract SpokeQueueTest is RequestWorld {
         assertEq(spoke.feesOf(RELAYER), 2 * FEE);
     }
 
+    /// @dev What a false history resolved is resolved again by the true one, and paid once.
+    function test_thaw_afterAFalseHistory_takesTheTrueBatchOfARequest() public {
+        Request memory request = requestIssue(SPOKE_CHAIN, address(this), SPOKE_CHAIN, vm.addr(BOB), 5);
+        Batch memory lie = drafted(execute(request));
+        bytes32 chain = keccak256(abi.encode(chainOf[0], uint64(1), lie.newRoot, keccak256(lie.operations)));
+        Batch[] memory lies = new Batch[](1);
+        lies[0] = lie;
+        vm.chainId(SPOKE_CHAIN);
+        bytes memory falseProof = rootFact(1, lie.newRoot, chain);
+        vm.prank(RELAYER);
+        spoke.advance(lies, 1, falseProof);
+        assertEq(spoke.feesOf(RELAYER), FEE);
+        landIssues(1);
+        vm.chainId(SPOKE_CHAIN);
+        bytes memory factProof = rootFact(1);
+        spoke.freezeOnDivergence(1, rootOf[1], chainOf[1], factProof);
+        vm.prank(GOVERNANCE);
+        spoke.thaw(1, rootOf[1], chainOf[1], factProof);
+        enqueue(request);
+        land(commitBatch(execute(request)));
+        followAs(RELAYER, 2);
+        assertEq(spoke.stateRoot(), rootOf[2]);
+        assertEq(spoke.feesOf(RELAYER), FEE, "paid once");
+    }
+
     // ---- attested
 
     function test_advanceAttested_paysForAllThatWait() public {

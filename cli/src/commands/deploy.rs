@@ -37,7 +37,7 @@ A plan:
   # owner = \"0x…\"                       for tests, instead of [governance]: its changes wait for nothing
   [governance]
   proposers = [\"0x…\"]                   # who may schedule, and cancel
-  delay_s = 1987200                       # at least two pauses of 7 days, both windows, and 7 days for an exit
+  delay_s = 2592000                       # at least three pauses of 7 days, both windows, and 7 days for an exit
   # executors = [\"0x…\"]                 who may execute what has waited; anybody when none is named
   [hub]
   chain_id = 31337

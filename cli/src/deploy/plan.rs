@@ -14,8 +14,12 @@ const MAX_PAUSE_SECONDS: u64 = 7 * 24 * 3_600;
 /// What a person needs to leave beside what windows and pauses take: `EXIT_SECONDS` of `ExitTimelock`.
 const EXIT_SECONDS: u64 = 7 * 24 * 3_600;
 
-/// The longest that both windows may be together, so that a way out fits between two pauses: `PAUSE_SPACING_SECONDS` without that.
-const MAX_WINDOWS_SECONDS: u64 = 30 * 24 * 3_600 - EXIT_SECONDS;
+/// What the least delay is beside the windows: an exit, and the longest pauses of the hub and of two spokes.
+const FIXED_DELAY_SECONDS: u64 = EXIT_SECONDS + 3 * MAX_PAUSE_SECONDS;
+
+/// The longest that both windows may be together: with it no more than one pause's length of each contract falls into the least
+/// delay, for pauses are `PAUSE_SPACING_SECONDS` apart.
+const MAX_WINDOWS_SECONDS: u64 = 30 * 24 * 3_600 + MAX_PAUSE_SECONDS - FIXED_DELAY_SECONDS;
 
 /// Time for governance to look at what is wrong.
 pub(crate) const fn default_pause_seconds() -> u64 {
@@ -132,10 +136,10 @@ impl Plan {
         attestors
     }
 
-    /// The shortest delay of governance in which everybody can leave: `leastDelay` of `ExitTimelock`. The hub can be paused, and a
-    /// spoke after it.
+    /// The shortest delay of governance in which everybody can leave: `leastDelay` of `ExitTimelock`. The hub can be paused, and two
+    /// spokes after it.
     pub(crate) fn least_delay_s(&self) -> u64 {
-        (2 * MAX_PAUSE_SECONDS + EXIT_SECONDS).saturating_add(self.windows_s())
+        FIXED_DELAY_SECONDS.saturating_add(self.windows_s())
     }
 
     /// Both windows together.
@@ -191,7 +195,7 @@ impl Plan {
         let (least, delay) = (self.least_delay_s(), governance.delay_s);
         if delay < least {
             return refuse(format!(
-                "a delay of {delay} s lets not everybody leave: the longest pauses of the hub and a spoke, both windows and an \
+                "a delay of {delay} s lets not everybody leave: the longest pauses of the hub and two spokes, both windows and an \
                  exit take {least} s"
             ));
         }
@@ -237,7 +241,7 @@ mod tests {
         attestors_expire_at = 4000000000
         [governance]
         proposers = ["0x4444444444444444444444444444444444444444"]
-        delay_s = 1987200
+        delay_s = 2592000
         [hub]
         chain_id = 1
         name = "hub"
@@ -291,18 +295,18 @@ mod tests {
                 .validate()
                 .is_err()
         );
-        assert!(check("delay_s = 1987200", "delay_s = 1987199").is_err());
+        assert!(check("delay_s = 2592000", "delay_s = 2591999").is_err());
         assert!(check(&format!("[\"{proposer}\"]"), "[]").is_err());
         assert!(check(proposer, &Address::ZERO.to_string()).is_err());
         let windows = |liveness_window_s: u64| {
             let text = GOOD.replacen("86400", &liveness_window_s.to_string(), 1);
-            let text = text.replacen("delay_s = 1987200", "delay_s = 99999999", 1);
+            let text = text.replacen("delay_s = 2592000", "delay_s = 99999999", 1);
             toml::from_str::<Plan>(&text).unwrap().validate()
         };
-        windows(22 * 86_400).unwrap(); // and a day for inclusion
-        assert!(windows(22 * 86_400 + 1).is_err());
-        let executor = format!("delay_s = 1987200\nexecutors = [\"{}\"]", Address::ZERO);
-        assert!(check("delay_s = 1987200", &executor).is_err());
+        windows(8 * 86_400).unwrap(); // and a day for inclusion
+        assert!(windows(8 * 86_400 + 1).is_err());
+        let executor = format!("delay_s = 2592000\nexecutors = [\"{}\"]", Address::ZERO);
+        assert!(check("delay_s = 2592000", &executor).is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ const PROPOSER: Address = Address::repeat_byte(0xa1);
 const SEQUENCER: Address = Address::repeat_byte(0x51);
 const STRANGER: Address = Address::repeat_byte(0xe5);
 /// 7 days for a pause, windows of an hour and a day, 7 days for an exit.
-const DELAY_S: u64 = 21 * 86_400 + 3_600 + 86_400;
+const DELAY_S: u64 = 28 * 86_400 + 3_600 + 86_400;
 /// A script is compiled first.
 const WITHIN: Duration = Duration::from_secs(600);
 /// Slots of the hub's storage among which the registrar is looked for.
