@@ -297,6 +297,7 @@ mod tests {
         let server = start(limits, large).await;
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(REQUEST).await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
         server.stop.send(()).unwrap();
         // The server does not end before the connection has.
         tokio::time::timeout(DEADLINE, server.task).await.unwrap().unwrap();

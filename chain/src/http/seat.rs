@@ -90,7 +90,8 @@ impl Drop for Seat {
     }
 }
 
-/// The body of an answer. When it is written the connection waits for the next request.
+/// The body of an answer. When the connection has all of it, it counts as waiting for the next request, after all others that wait:
+/// should it be told to go before its peer has read the rest, there were none.
 pub(super) struct Answer {
     body: Body,
     seat: Arc<Seat>,

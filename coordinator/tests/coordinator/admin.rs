@@ -3,9 +3,13 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::StatusCode;
 use hypha_chain::config::KeyConfig;
+use hypha_chain::ports::Clock;
 use hypha_coordinator::CoordinatorConfig;
 use hypha_coordinator::api::keys::{KeyRecord, Role};
 use hypha_coordinator::api::token::Token;
@@ -54,6 +58,20 @@ impl Desk {
         let (status, answer) = self.ask(&format!("POST /admin/{what}")).await;
         assert!((200..300).contains(&status), "{what}: {answer:#}");
         answer
+    }
+}
+
+/// A clock on which no pause before the next attempt is ever over.
+struct Standing;
+
+#[async_trait]
+impl Clock for Standing {
+    fn now_ms(&self) -> u64 {
+        1_790_000_000_000
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 
@@ -183,7 +201,8 @@ async fn a_drain_takes_in_nothing_new_and_says_when_all_has_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_hub_refuses_is_shown_and_tried_again_when_the_operator_says_so() {
-    let world = World::new();
+    let mut world = World::new();
+    world.clock = Arc::new(Standing);
     let running = world.start().await;
     let desk = Desk::open(&world, &running).await;
     world.refuse(Some(vec![0xde, 0xad, 0xbe, 0xef]));

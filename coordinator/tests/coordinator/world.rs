@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use hypha_chain::config::{ChainConfig, Finality, Role};
-use hypha_chain::ports::{BlockTag, Chain, Log, Store};
+use hypha_chain::ports::{BlockTag, Chain, Clock, Log, Store};
 use hypha_chain::simulated::{Execution, Past, SimulatedChain};
 use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
 use hypha_coordinator::api::keys::Keys;
@@ -176,6 +176,7 @@ pub(crate) struct World {
     folder: TempDir,
     pub(crate) batch: BatchConfig,
     pub(crate) limits: LimitsConfig,
+    pub(crate) clock: Arc<dyn Clock>,
     memory: Memory,
     relayed: Mutex<(u64, u64)>,
     keys: Option<PathBuf>,
@@ -204,6 +205,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             batch,
             limits: LimitsConfig::default(),
+            clock: Arc::new(SystemClock),
             memory,
             relayed: Mutex::new((0, 0)),
             keys: None,
@@ -241,7 +243,7 @@ impl World {
         let ports = Ports {
             store: self.store.clone(),
             snapshot: self.snapshot(),
-            clock: Arc::new(SystemClock),
+            clock: self.clock.clone(),
             chains,
             signer: key("sequencer"),
             keys: self.keys.as_ref().map(|path| Arc::new(Keys::open(path).unwrap())),
