@@ -15,7 +15,7 @@ use crate::devnet::{ChainInfo, Devnet};
 use crate::events::{Event, Events, Heard};
 use crate::http::Api;
 use crate::rpc::Rpc;
-use crate::waiting::wait_until;
+use crate::waiting::{block_on, wait_until};
 
 /// Time to wait for an event before looking whether the test is over.
 const LISTEN: Duration = Duration::from_millis(200);
@@ -69,7 +69,7 @@ impl Ears {
         while !self.over.load(Ordering::SeqCst) {
             match Events::try_open(&self.api, seen) {
                 Some(events) => self.follow(events, &mut seen),
-                None => std::thread::sleep(LISTEN),
+                None => block_on(async { tokio::time::sleep(LISTEN).await }),
             }
         }
     }
