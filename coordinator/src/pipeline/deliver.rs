@@ -44,6 +44,7 @@ pub async fn deliver(
 /// Takes one step along the hub's newest blocks.
 async fn follow(context: &Context, step: Step) -> Result<(), CoordinatorError> {
     if !step.removed.is_empty() {
+        context.ledger.observe(|state| state.followed_from = None);
         take_back(context, &step.removed).await?;
         context.learn_domains().await?;
     }

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use hypha_chain::config::{ChainConfig, Finality, Role};
-use hypha_chain::ports::{BlockTag, Call, Chain, Store};
+use hypha_chain::ports::{BlockTag, Call, Chain, Clock, Store};
 use hypha_chain::simulated::{Execution, SimulatedChain};
 use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
 use hypha_coordinator::config::{BatchConfig, LimitsConfig};
@@ -153,6 +153,7 @@ pub(crate) struct World {
     pub(crate) hub: SimulatedChain,
     pub(crate) spoke: SimulatedChain,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
     folder: TempDir,
     pub(crate) batch: BatchConfig,
     pub(crate) limits: LimitsConfig,
@@ -180,6 +181,7 @@ impl World {
             hub,
             spoke,
             store,
+            clock: Arc::new(SystemClock),
             folder: tempfile::tempdir().unwrap(),
             batch,
             limits: LimitsConfig::default(),
@@ -211,7 +213,7 @@ impl World {
         let ports = Ports {
             store: self.store.clone(),
             snapshot: self.snapshot(),
-            clock: Arc::new(SystemClock),
+            clock: self.clock.clone(),
             chains,
             signer: key("sequencer"),
         };
@@ -262,6 +264,11 @@ impl World {
         let (address, topics, data) = applied(index, root, step.batch_chain, &bytes);
         self.hub.emit(address, topics, data);
         root
+    }
+
+    /// A reorg dropped somebody else's batch.
+    pub(crate) fn forget_foreign(&self, index: u64) {
+        self.memory.foreign.lock().unwrap().remove(&index);
     }
 
     /// The hub's queue: chain, number and hash of each request. A reorg is for the test to show here.
