@@ -12,6 +12,7 @@ mod notes;
 mod proofs;
 mod queue_moves;
 mod requests;
+mod simulation;
 mod snapshots;
 mod spokes;
 mod weight;
