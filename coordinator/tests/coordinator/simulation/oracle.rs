@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::super::asking::head;
 use super::super::world::*;
+use super::Tally;
 use super::chains::{Chains, Taken};
 use super::client::Client;
 
@@ -66,16 +67,21 @@ impl History {
     }
 }
 
-pub(super) async fn check(client: &Client, chains: &Chains, running: &Running) {
+pub(super) async fn check(client: &Client, chains: &Chains, running: &Running, tally: &mut Tally) {
     assert_eq!(chains.tip().1, head(running), "the coordinator's root is the hub's");
     let operations = chains.operations().await;
     let history = History::of(&operations);
     for (id, operation) in &client.acknowledged {
         let (_, view) = running.get(&format!("/v1/transfers/{id}")).await;
         check_end(&history, *id, operation, &view, chains);
+        let count = if view["status"] == "finalized" { &mut tally.finalized } else { &mut tally.rejected };
+        *count += 1;
         assert!(!client.finalized.contains(id) || view["status"] == "finalized", "taken back: {view:#}");
     }
     check_requests(&operations, running).await;
+    let of = |wanted: fn(&Operation) -> bool| operations.iter().filter(|one| wanted(&one.operation)).count();
+    tally.executed = of(|operation| matches!(operation, Operation::Queued(_)));
+    tally.void = of(|operation| matches!(operation, Operation::Void(_)));
     check_spoke(chains).await;
 }
 
