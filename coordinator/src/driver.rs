@@ -164,6 +164,7 @@ async fn observe(context: &Context, link: &Link) -> Result<(), CoordinatorError>
         if let (Some(head), true) = (&head, chain_id == context.hub.config.chain_id) {
             state.hub_time = head.time;
             state.pace.observe(head);
+            state.followed_from.get_or_insert(head.number);
         }
         if let Some(view) = state.chains.get_mut(&chain_id) {
             view.head = head.as_ref().map(|block| block.number);

@@ -79,6 +79,9 @@ pub struct State {
     pub domains: BTreeSet<u64>,
     /// Time of the hub's newest block, Unix seconds.
     pub hub_time: u64,
+    /// Height from which on the hub is followed without a break: what a reorg dropped before can have come again in no earlier block.
+    /// `None` at a start and after a reorg, until the hub is looked at.
+    pub followed_from: Option<u64>,
     /// Set when the writers have stopped.
     pub guard: Option<Guard>,
     /// The snapshot that the next one follows on.
@@ -117,6 +120,7 @@ impl State {
             chains: BTreeMap::new(),
             domains: BTreeSet::new(),
             hub_time: 0,
+            followed_from: None,
             guard: None,
             trouble: None,
             pace: Pace::default(),
@@ -163,6 +167,12 @@ impl State {
     pub fn delivered_index(&self) -> u64 {
         let waiting = self.batches.values().find(|batch| batch.state < BatchState::Delivered);
         waiting.map_or(self.head().index, |batch| batch.index - 1)
+    }
+
+    /// Whether what is not in the tree will not come back: all blocks that were there at the start, or at the last reorg, are final.
+    pub fn is_settled(&self, hub: u64) -> bool {
+        let last_final = self.chains.get(&hub).and_then(|view| view.last_final);
+        self.followed_from.is_some_and(|from| last_final.is_some_and(|last_final| last_final >= from))
     }
 
     /// An operation under way, by its id.

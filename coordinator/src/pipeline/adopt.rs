@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::Bytes;
+use hypha_chain::ports::Store;
 use hypha_protocol::batch::{BatchError, build_witness, verify_witness};
 use hypha_protocol::contracts::IRootHub::BatchApplied;
 use hypha_protocol::operations::{Checked, Resolution, Rules, check_operations, encode_operations};
@@ -13,10 +14,10 @@ use crate::context::Context;
 use crate::error::CoordinatorError;
 use crate::requests::RequestEntry;
 use crate::state::{Entry, State, Version};
-use crate::store::load::load_entry;
+use crate::store::load::stored_entry;
 use crate::store::{
-    BatchBody, BatchRecord, BatchState, Class, EventRecord, Extension, JournalRecord, LedgerError, LoadError,
-    Milestone, ProgressRecord, RequestName, queries,
+    BatchBody, BatchRecord, BatchState, Class, EventRecord, Extension, JournalRecord, Milestone,
+    ProgressRecord, RequestName,
 };
 
 /// Takes in the batch after the head.
@@ -135,21 +136,6 @@ fn resolved<'state>(
 /// all the same.
 async fn finished(context: &Context, checked: &Checked) -> Result<Vec<Option<Entry>>, CoordinatorError> {
     let ids = checked.ids()[checked.resolutions().len()..].to_vec();
-    let entries = context.ledger.read(move |store| {
-        let entry = |id: &alloy::primitives::B256| {
-            let (Some(number), Some(progress)) =
-                (queries::number(store, *id)?, queries::progress(store, *id)?)
-            else {
-                return Ok(None);
-            };
-            load_entry(store, number, progress).map(Some).map_err(|error| match error {
-                LoadError::Ledger(error) => error,
-                other => {
-                    LedgerError::Corrupt { table: crate::store::tables::JOURNAL, detail: other.to_string() }
-                }
-            })
-        };
-        ids.iter().map(entry).collect::<Result<Vec<_>, LedgerError>>()
-    });
-    Ok(entries.await?)
+    let read = move |store: &dyn Store| ids.iter().map(|id| stored_entry(store, *id)).collect();
+    Ok(context.ledger.read(read).await?)
 }

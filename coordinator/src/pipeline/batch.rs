@@ -8,7 +8,7 @@ use alloy::primitives::B256;
 use hypha_protocol::ids::resource_id;
 use hypha_protocol::operations::{Operation, OperationError, Resource, packed_length, resolve};
 use hypha_protocol::status::Status;
-use hypha_tree::Key;
+use hypha_tree::{Key, Touch};
 
 use super::timing::{Cause, Decision, Waiting, decide};
 use crate::api::problem::code_of;
@@ -40,7 +40,7 @@ pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
             }
             let mut chosen = Chosen::within(state, &context.batch);
             chosen.choose_requests(state);
-            chosen.choose_operations(state, update, now);
+            chosen.choose_operations(state, update, context.hub_id(), now);
             let decision = decide(&context.batch, &state.pace, chosen.waiting(now));
             let index = matches!(decision, Decision::Make(_)).then(|| put(state, update, &chosen, now));
             Ok((decision, index))
@@ -84,8 +84,8 @@ struct Chosen<'state> {
     requests: Vec<(&'state RequestEntry, Arc<Operation>)>,
     entries: Vec<&'state Entry>,
     bytes: usize,
-    /// How many keys are touched.
-    keys: usize,
+    /// The keys that are touched: none is touched twice in one batch.
+    touched: BTreeSet<Key>,
     /// Whether more would have fitted the tree, but not the batch.
     full: bool,
 }
@@ -93,8 +93,8 @@ struct Chosen<'state> {
 /// What can be done with a waiting operation.
 enum Verdict {
     Ready,
-    /// An input is not in the tree yet, a request that touches the same note comes first, or a reorg of the hub took back the
-    /// registration of a chain.
+    /// An input is not in the tree yet, a request that touches the same note comes first, a reorg of the hub took back the
+    /// registration of a chain, or could still take back why it can never come.
     Waits,
     Never(Refusal),
 }
@@ -107,7 +107,7 @@ impl<'state> Chosen<'state> {
             requests: Vec::new(),
             entries: Vec::new(),
             bytes: COUNT_BYTES,
-            keys: 0,
+            touched: BTreeSet::new(),
             full: false,
         }
     }
@@ -124,49 +124,60 @@ impl<'state> Chosen<'state> {
         }
     }
 
+    /// Whether an operation touches a key that is touched already.
+    fn touches_again(&self, touches: &[Touch]) -> bool {
+        touches.iter().any(|touch| self.touched.contains(&touch.key))
+    }
+
     /// Takes up the room of an operation, if there is so much. The first always goes in: whatever a request says, it is resolved.
-    fn take_room(&mut self, bytes: usize, keys: usize) -> bool {
+    fn take_room(&mut self, bytes: usize, touches: &[Touch]) -> bool {
         let count = self.requests.len() + self.entries.len();
-        let (bytes, keys) = (self.bytes + bytes, self.keys + keys);
+        let (bytes, keys) = (self.bytes + bytes, self.touched.len() + touches.len());
         let fits = count < self.most && bytes <= self.config.max_bytes && keys <= self.config.max_keys;
         if count > 0 && !fits {
             self.full = true;
             return false;
         }
-        (self.bytes, self.keys) = (bytes, keys);
+        self.bytes = bytes;
+        self.touched.extend(touches.iter().map(|touch| touch.key));
         true
     }
 
     /// Requests strictly in the order of the queue, as far as one batch can carry them: voids stand before what is executed, and
     /// no key is touched twice.
     fn choose_requests(&mut self, state: &'state State) {
-        let (mut touched, mut has_executed) = (BTreeSet::<Key>::new(), false);
+        let mut has_executed = false;
         for entry in state.requests.waiting() {
             let operation = resolve(state, &entry.request);
             let is_executed = matches!(operation, Operation::Queued(_));
             let touches = operation.touches();
-            if (has_executed && !is_executed) || touches.iter().any(|touch| touched.contains(&touch.key)) {
+            if (has_executed && !is_executed) || self.touches_again(&touches) {
                 return;
             }
             // What was read from packed bytes packs.
             let bytes = packed_length(&operation).unwrap_or(0);
-            if !self.take_room(bytes, touches.len()) {
+            if !self.take_room(bytes, &touches) {
                 return;
             }
-            touched.extend(touches.iter().map(|touch| touch.key));
             has_executed |= is_executed;
             self.requests.push((entry, Arc::new(operation)));
         }
     }
 
-    fn choose_operations(&mut self, state: &'state State, update: &mut Update, now: u64) {
+    fn choose_operations(&mut self, state: &'state State, update: &mut Update, hub: u64, now: u64) {
+        let is_settled = state.is_settled(hub);
         for entry in in_turn(state) {
             match judge(state, entry, self.config) {
+                Verdict::Never(refusal) if !is_for_ever(state, &refusal, is_settled) => {}
                 Verdict::Waits => {}
                 Verdict::Never(_) if is_requested(state, entry) => {}
                 Verdict::Never(refusal) => reject(update, entry, &refusal, now),
                 Verdict::Ready => {
-                    if !self.take_room(entry.size - COUNT_BYTES, entry.operation.key_count()) {
+                    let touches = entry.operation.touches();
+                    if self.touches_again(&touches) {
+                        continue;
+                    }
+                    if !self.take_room(entry.size - COUNT_BYTES, &touches) {
                         return;
                     }
                     self.entries.push(entry);
@@ -192,8 +203,9 @@ fn in_turn(state: &State) -> impl Iterator<Item = &Entry> {
     })
 }
 
-/// Claims keep the operations that wait free of conflicts among each other, and requests come first, so each is judged by the tree
-/// alone.
+/// Requests come first, so each operation that waits is judged by the tree alone. Claims keep those that were handed in free of conflicts
+/// among each other, but not with one that came back because a reorg dropped somebody else's batch: of two the later one waits for the
+/// next batch, where it is judged again.
 fn judge(state: &State, entry: &Entry, config: &BatchConfig) -> Verdict {
     let earliest = state.hub_time.saturating_add(config.deadline_margin_s);
     if let Some(deadline) = entry.operation.deadline().filter(|deadline| *deadline < earliest) {
@@ -212,6 +224,23 @@ fn judge(state: &State, entry: &Entry, config: &BatchConfig) -> Verdict {
         Verdict::Ready if inputs.iter().chain(&outputs).any(comes_first) => Verdict::Waits,
         Verdict::Ready if !created.iter().all(is_known) => Verdict::Waits,
         verdict => verdict,
+    }
+}
+
+/// Whether no reorg can take back what a rejection would be for. The batch that spent an input may not be final, and what brought one into
+/// being may come again after a reorg dropped it. A deadline stays over.
+fn is_for_ever(state: &State, refusal: &Refusal, is_settled: bool) -> bool {
+    let is_final = |index: u64| index <= state.final_index();
+    match refusal {
+        Refusal::InputSpent { input, .. } => {
+            let spent = state.notes.get(input).and_then(|note| note.spent);
+            spent.is_none_or(|origin| is_final(origin.index))
+        }
+        Refusal::OutputExists { output } => {
+            state.notes.get(output).is_none_or(|note| is_final(note.created.index))
+        }
+        Refusal::InputAbsent { .. } => is_settled,
+        _ => true,
     }
 }
 

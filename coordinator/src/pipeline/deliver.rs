@@ -2,21 +2,23 @@
 //! ours or another's. Sets `delivered`, and of requests `admitted`; back to `committed` what a reorg dropped, and back to
 //! `admitted` what the hub will not have.
 
+use alloy::primitives::B256;
 use hypha_chain::follow::{Follower, Step};
-use hypha_chain::ports::{Block, Change, Log};
+use hypha_chain::ports::{Change, Log};
 use hypha_chain::submit::Submitter;
 use hypha_protocol::contracts::IRootHub::{BatchApplied, RequestEnqueued, SpokeRegistered};
 use hypha_protocol::status::Status;
 
 use super::adopt::adopt;
 use super::commit::move_members;
-use super::enqueue::{enqueue, enqueued_in, leave};
+use super::enqueue::{enqueue, leave};
 use super::follow::{STEPS_PER_ROUND, decode, milestone, next_step};
 use super::rollback::{roll_back, withdraw};
 use super::unstick::{Patience, unstick};
 use crate::context::Context;
 use crate::error::CoordinatorError;
-use crate::store::{BatchRecord, BatchState, ChainRecord, LedgerError, Milestone, queries};
+use crate::requests::RequestEntry;
+use crate::store::{BatchRecord, BatchState, ChainRecord, Enqueued, LedgerError, Milestone, queries};
 
 /// One round: pushes transactions, follows the hub, and deals with a batch that is stuck.
 ///
@@ -34,17 +36,30 @@ pub async fn deliver(
     }
     for _ in 0..STEPS_PER_ROUND {
         match next_step(&context.hub, follower).await? {
-            Some(step) => follow(context, submitter, step).await?,
+            Some(step) => follow(context, submitter, follower, step).await?,
             None => return unstick(context, submitter, patience).await,
         }
     }
     Ok(())
 }
 
-/// Takes one step along the hub's newest blocks.
-async fn follow(context: &Context, submitter: &Submitter, step: Step) -> Result<(), CoordinatorError> {
-    if !step.removed.is_empty() {
-        take_back(context, submitter, &step.removed).await?;
+/// Takes one step along the hub's newest blocks. Its logs are written one after another and its cursor last: what a step that did not
+/// come to its end wrote of blocks which a reorg then removed is taken back as well.
+async fn follow(
+    context: &Context,
+    submitter: &Submitter,
+    follower: &Follower,
+    step: Step,
+) -> Result<(), CoordinatorError> {
+    let chain_id = context.hub_id();
+    let position = follower.position().await.map_err(|error| CoordinatorError::Follow { chain_id, error })?;
+    let gone = Gone {
+        reached: position.map_or(0, |block| block.number),
+        removed: step.removed.iter().map(|block| block.hash).collect(),
+        added: step.added.iter().map(|(block, _)| block.hash).collect(),
+    };
+    if take_back(context, submitter, &gone).await? || !step.removed.is_empty() {
+        context.ledger.observe(|state| state.followed_from = None);
         context.learn_domains().await?;
     }
     for (_, logs) in &step.added {
@@ -55,37 +70,66 @@ async fn follow(context: &Context, submitter: &Submitter, step: Step) -> Result<
     finish(context, step.cursor).await
 }
 
+/// Which blocks are not there any more.
+struct Gone {
+    /// Height up to which steps came to their end.
+    reached: u64,
+    removed: Vec<B256>,
+    added: Vec<B256>,
+}
+
+impl Gone {
+    /// Whether a step that came to its end had it.
+    fn is_removed(&self, hash: B256) -> bool {
+        self.removed.contains(&hash)
+    }
+
+    /// Whether only a step that did not come to its end had it. When a later step has it, it comes again.
+    fn is_left_over(&self, height: u64, hash: B256) -> bool {
+        height > self.reached && !self.added.contains(&hash)
+    }
+
+    fn has_batch(&self, batch: &BatchRecord) -> bool {
+        let is_open = batch.state < BatchState::Final;
+        batch.delivered.as_ref().is_some_and(|seen| {
+            self.is_removed(seen.block_hash) || (is_open && self.is_left_over(seen.block, seen.block_hash))
+        })
+    }
+
+    fn has_request(&self, entry: &RequestEntry, final_index: u64) -> bool {
+        let is_open = entry.record.progress.index.is_none_or(|index| index > final_index);
+        entry.record.enqueued.as_ref().is_some_and(|Enqueued { seen, .. }| {
+            self.is_removed(seen.block_hash) || (is_open && self.is_left_over(seen.block, seen.block_hash))
+        })
+    }
+}
+
 /// A reorg of the hub: our batches in it are `committed` again and their transactions go out again; another's are gone, those that
-/// resolve a request which is gone from the queue, and all that was built on either.
-async fn take_back(
-    context: &Context,
-    submitter: &Submitter,
-    removed: &[Block],
-) -> Result<(), CoordinatorError> {
+/// resolve a request which is gone from the queue, and all that was built on either. Gives whether there were any.
+async fn take_back(context: &Context, submitter: &Submitter, gone: &Gone) -> Result<bool, CoordinatorError> {
     let now = context.now();
     context
         .ledger
         .update(|state, update| {
-            let is_removed = |batch: &&BatchRecord| {
-                let delivered = batch.delivered.as_ref();
-                delivered.is_some_and(|seen| removed.iter().any(|block| block.hash == seen.block_hash))
-            };
-            let gone: Vec<&BatchRecord> = state.batches.values().filter(is_removed).collect();
-            if let Some(batch) = gone.iter().find(|batch| batch.state == BatchState::Final) {
+            let batches: Vec<_> = state.batches.values().filter(|batch| gone.has_batch(batch)).collect();
+            if let Some(batch) = batches.iter().find(|batch| batch.state == BatchState::Final) {
                 return Err(CoordinatorError::HubLog(format!("batch {} was final and is gone", batch.index)));
             }
-            let requests = enqueued_in(state, removed);
-            let foreign = gone.iter().filter(|batch| batch.foreign).map(|batch| batch.index);
+            let final_index = state.final_index();
+            let requests: Vec<_> =
+                state.requests.iter().filter(|entry| gone.has_request(entry, final_index)).collect();
+            let foreign = batches.iter().filter(|batch| batch.foreign).map(|batch| batch.index);
             let carried = requests.iter().filter_map(|entry| entry.record.progress.index);
             let lost = foreign.chain(carried).min().unwrap_or(u64::MAX);
             roll_back(state, update, submitter, lost, now);
             leave(update, &requests, context.hub_id(), now);
-            for batch in gone.into_iter().filter(|batch| batch.index < lost) {
+            let any = !batches.is_empty() || !requests.is_empty();
+            for batch in batches.into_iter().filter(|batch| batch.index < lost) {
                 tracing::warn!(index = batch.index, "a reorg of the hub dropped a batch");
                 move_members(state, update, batch, Status::Committed, None, now);
                 update.batch(BatchRecord { state: BatchState::Committed, delivered: None, ..batch.clone() });
             }
-            Ok(())
+            Ok(any)
         })
         .await
 }

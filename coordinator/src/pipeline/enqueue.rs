@@ -102,14 +102,6 @@ pub(super) fn leave(update: &mut Update, gone: &[&RequestEntry], hub: u64, now: 
     }
 }
 
-/// Those that came to the hub in one of these blocks.
-pub(super) fn enqueued_in<'state>(state: &'state State, blocks: &[Block]) -> Vec<&'state RequestEntry> {
-    let seen = |entry: &&RequestEntry| {
-        entry.record.enqueued.as_ref().is_some_and(|enqueued| holds(blocks, enqueued.seen.block_hash))
-    };
-    state.requests.iter().filter(seen).collect()
-}
-
 fn holds(blocks: &[Block], hash: B256) -> bool {
     blocks.iter().any(|block| block.hash == hash)
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use alloy::primitives::B256;
 use hypha_chain::follow::{Follower, Step};
 use hypha_chain::ports::Log;
 use hypha_protocol::contracts::IRequestQueue::RequestQueued;
@@ -17,7 +18,9 @@ use super::enqueue::{queue, read_queued, unqueue};
 use super::follow::{STEPS_PER_ROUND, decode, decode_of_spoke, milestone, next_step};
 use crate::context::{Context, Link};
 use crate::error::CoordinatorError;
-use crate::state::State;
+use crate::requests::RequestEntry;
+use crate::state::{Entry, State};
+use crate::store::load::stored_entry;
 use crate::store::{
     BatchRecord, BatchState, ChainRecord, EventRecord, LedgerError, Milestone, ProgressRecord, Rejection,
     Update, queries, tables,
@@ -63,6 +66,7 @@ async fn read_log(context: &Context, log: &Log, finals: &mut Finals) -> Result<(
 /// Takes a step, unless it is ahead of what `deliver` has seen; then it comes again. Gives whether it was taken.
 async fn take(context: &Context, finals: Finals, step: Step) -> Result<bool, CoordinatorError> {
     let (hub, now) = (context.hub_id(), context.now());
+    let rejected = rejected_before(context).await?;
     context
         .ledger
         .update(|state, update| {
@@ -79,8 +83,29 @@ async fn take(context: &Context, finals: Finals, step: Step) -> Result<bool, Coo
                     update.batch(BatchRecord { state: BatchState::Final, final_at, ..batch.clone() });
                 }
             }
-            finalize_members(state, update, hub, final_index, &confirmed, now);
+            finalize_members(state, update, hub, final_index, &confirmed, &rejected, now);
             Ok(true)
+        })
+        .await
+}
+
+/// Transfers that are over although a batch executes a request for the same, by their ids: rejected before the request came.
+async fn rejected_before(context: &Context) -> Result<BTreeMap<B256, Entry>, LedgerError> {
+    let ids: Vec<B256> = {
+        let state = context.ledger.state();
+        let requests = state.requests.iter().filter(|entry| entry.status() == Status::Delivered);
+        let executed = requests.filter(|entry| matches!(entry.operation.as_ref(), Operation::Queued(_)));
+        executed.map(RequestEntry::id).filter(|id| state.entry_of(id).is_none()).collect()
+    };
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    context
+        .ledger
+        .read(move |store| {
+            let stored = ids.iter().map(|id| stored_entry(store, *id));
+            let known = stored.filter_map(Result::transpose);
+            known.map(|entry| entry.map(|entry| (entry.id, entry))).collect()
         })
         .await
 }
@@ -124,13 +149,14 @@ fn confirmations(
 }
 
 /// What final batches carry, once every concerned spoke has confirmed the batch. A void is the last word as soon as it is final.
-/// A transfer that was handed in and waits ends with the request for the same.
+/// A transfer that was handed in ends with the request for the same, also one that was rejected before that came.
 fn finalize_members(
     state: &State,
     update: &mut Update,
     hub: u64,
     final_index: u64,
     confirmed: &BTreeMap<u64, u64>,
+    rejected: &BTreeMap<B256, Entry>,
     now: u64,
 ) {
     for (index, batch) in state.batches.range(..=final_index) {
@@ -145,7 +171,7 @@ fn finalize_members(
                 update.move_request(entry.at(progress), None, now);
             } else if is_confirmed(entry.domains()) {
                 update.move_request(entry.at(ProgressRecord::finalized(*index, now)), None, now);
-                if let Some(same) = state.entry_of(&entry.id()) {
+                if let Some(same) = state.entry_of(&entry.id()).or_else(|| rejected.get(&entry.id())) {
                     update.progress(same, ProgressRecord::finalized_by(entry.name(), *index, now), None, now);
                 }
             }

@@ -196,11 +196,7 @@ fn load_requests(store: &dyn Store, state: &mut State) -> Result<(), LoadError> 
     })
 }
 
-pub(crate) fn load_entry(
-    store: &dyn Store,
-    number: u64,
-    progress: ProgressRecord,
-) -> Result<Entry, LoadError> {
+fn load_entry(store: &dyn Store, number: u64, progress: ProgressRecord) -> Result<Entry, LedgerError> {
     let corrupt = |detail: String| LedgerError::Corrupt { table: tables::JOURNAL, detail };
     let value = store
         .get(tables::JOURNAL, &number.to_be_bytes())?
@@ -217,6 +213,14 @@ pub(crate) fn load_entry(
         class: record.class,
         progress,
     })
+}
+
+/// An operation by its id, also one that is over and so not in memory any more.
+pub(crate) fn stored_entry(store: &dyn Store, id: B256) -> Result<Option<Entry>, LedgerError> {
+    match (queries::number(store, id)?, queries::progress(store, id)?) {
+        (Some(number), Some(progress)) => load_entry(store, number, progress).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The only operation in packed bytes.

@@ -301,7 +301,11 @@ async fn a_healthy_coordinator_is_ready_and_counts() {
         running.get("/readyz").await,
         (StatusCode::OK, json!({"ready": true, "reasons": [], "warnings": []}))
     );
-    let text = running.get_text("/metrics").await;
-    assert!(text.contains("hypha_transfers_total{status=\"finalized\"}"), "{text}");
+    // The disk, which said so, comes before the count.
+    eventually("counted", async || {
+        let text = running.get_text("/metrics").await;
+        text.contains("hypha_transfers_total{status=\"finalized\"}")
+    })
+    .await;
     running.stop().await.unwrap();
 }

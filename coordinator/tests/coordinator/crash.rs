@@ -32,6 +32,11 @@ impl Mortal {
         self.writes_left.load(Ordering::SeqCst) < 0
     }
 
+    /// The power is cut at the next write that counts.
+    pub(crate) fn cut_at_next(&self) {
+        self.writes_left.store(0, Ordering::SeqCst);
+    }
+
     /// How many writes were counted.
     pub(crate) fn used(&self) -> i64 {
         self.writes - self.writes_left.load(Ordering::SeqCst)
@@ -124,7 +129,7 @@ async fn nothing_is_acknowledged_before_it_is_written() {
     let world = World::over(mortal.clone());
     let running = world.start().await;
     let operation = issue(&note("alice", HUB_ID, 5, 1));
-    mortal.writes_left.store(0, Ordering::SeqCst);
+    mortal.cut_at_next();
     let (status, answer) = running.submit(&operation).await;
     assert_eq!(
         (status, answer["code"].as_str()),

@@ -69,8 +69,8 @@ async fn an_operation_waits_for_the_spokes_that_it_concerns_and_for_no_other() {
     let (_, batch) = running.get(&format!("/v1/batches/{}", index.as_str().unwrap())).await;
     assert_eq!(batch["status"], "delivered");
     world.until(&running, &far, "finalized").await;
-    let (_, batch) = running.get(&format!("/v1/batches/{}", index.as_str().unwrap())).await;
-    assert_eq!(batch["status"], "finalized");
+    // Memory follows the disk, which said so.
+    world.until_at(&running, &format!("/v1/batches/{}", index.as_str().unwrap()), "finalized").await;
     running.stop().await.unwrap();
 }
 
@@ -215,6 +215,35 @@ async fn what_another_sequencer_spent_is_rejected_with_its_reason() {
     assert_eq!(view["reason"]["code"], "input_spent", "{view:#}");
     assert!(view["reason"]["detail"].as_str().unwrap().contains(&theirs.id().to_string()));
     world.until(&running, &theirs.id().to_string(), "finalized").await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_rivals_that_a_reorg_brings_together_one_is_executed_and_the_other_rejected() {
+    let world = World::new();
+    let running = world.start().await;
+    let mut replica = Replica::new(HUB_ID, hub_address());
+    let first = note("alice", HUB_ID, 10, 1);
+    world.foreign(1, &[issue(&first)], &mut replica);
+    world.hub.mine_many(5);
+    eventually("adopted", async || running.get("/v1/batches/1").await.0 == StatusCode::OK).await;
+    let status = async |id: &str| running.get(&format!("/v1/transfers/{id}")).await.1["status"].clone();
+    world.hub.set_faults(Faults { loses_transactions: true, ..Faults::default() });
+    let ours = running.accept(&transfer(&[first.clone()], &[output("bob", HUB_ID, 10)], &["alice"])).await;
+    eventually("committed", async || status(&ours).await == "committed").await;
+    let theirs = transfer(&[first], &[output("carol", HUB_ID, 10)], &["alice"]);
+    world.foreign(2, std::slice::from_ref(&theirs), &mut replica);
+    world.hub.mine();
+    let theirs = theirs.id().to_string();
+    eventually("theirs is on the hub", async || status(&theirs).await == "delivered").await;
+    assert_eq!(status(&ours).await, "admitted", "what it waits for is not final");
+    world.hub.reorg(1);
+    world.hub.mine_many(2);
+    eventually("neither is on the hub", async || status(&theirs).await != "delivered").await;
+    world.hub.set_faults(Faults::default());
+    world.until(&running, &ours, "finalized").await;
+    let view = world.until(&running, &theirs, "rejected").await;
+    assert_eq!(view["reason"]["code"], "input_spent", "{view:#}");
     running.stop().await.unwrap();
 }
 

@@ -17,6 +17,7 @@ mod notes;
 mod proofs;
 mod queue_moves;
 mod requests;
+mod simulation;
 mod smuggle;
 mod snapshots;
 mod spokes;

@@ -6,6 +6,7 @@ use alloy::primitives::U256;
 use alloy::sol_types::SolError;
 use axum::http::StatusCode;
 use hypha_chain::MemoryStore;
+use hypha_chain::ports::Change;
 use hypha_chain::simulated::Faults;
 use hypha_protocol::contracts::IRootHub::RequestDue;
 use hypha_protocol::operations::{Operation, Void, VoidReason};
@@ -32,6 +33,43 @@ async fn a_reorg_of_a_spoke_takes_back_what_is_not_on_the_hub() {
     world.spoke.mine_many(2);
     eventually("gone", async || running.get(&path(&gone)).await.0 == StatusCode::NOT_FOUND).await;
     assert_eq!(running.get(&path(&kept)).await.1["status"], "committed");
+    running.stop().await.unwrap();
+}
+
+/// Whether a write says how far the newest blocks of the hub are followed.
+fn is_cursor(changes: &[Change]) -> bool {
+    let table = |change: &Change| match change {
+        Change::Put { table, .. } | Change::Delete { table, .. } => *table,
+    };
+    changes.iter().any(|change| table(change) == "follow-newest-31337")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_half_a_step_wrote_is_taken_back_when_a_reorg_comes_before_the_next_start() {
+    let disk = Arc::new(MemoryStore::new());
+    let mortal = Arc::new(Mortal::counting(disk.clone(), ENDLESS, is_cursor));
+    let mut world = World::over(mortal.clone());
+    let running = world.start().await;
+    let id = running.accept(&issue(&note("alice", HUB_ID, 3, 1))).await;
+    world.until(&running, &id, "finalized").await;
+    // The requests are written, and that their block was followed is not.
+    let (dropped, kept) = (asks_issue(SPOKE_ID, 1), asks_issue(SPOKE_ID, 2));
+    mortal.cut_at_next();
+    [&dropped, &kept].into_iter().for_each(|request| world.enqueue(request));
+    world.hub.mine();
+    eventually("dead", async || mortal.is_dead()).await;
+    running.stop().await.ok();
+    world.hub.reorg(1);
+    world.queue().clear();
+    let other = asks_issue(HUB_ID, 1);
+    [&other, &dropped].into_iter().for_each(|request| world.enqueue(request));
+    world.hub.mine_many(2);
+    world.store = disk;
+    let running = world.start().await;
+    world.until_request(&running, &other, "finalized").await;
+    world.until_request(&running, &dropped, "finalized").await;
+    assert_eq!(running.get(&path(&kept)).await.0, StatusCode::NOT_FOUND, "no chain has it");
+    is_replayed(&world, &running).await;
     running.stop().await.unwrap();
 }
 

@@ -264,6 +264,42 @@ async fn a_transfer_whose_deadline_passes_while_its_request_waits_is_executed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_was_rejected_before_its_request_came_ends_as_its_request_does() {
+    let prepared = Prepared::due_in(100).await;
+    let Prepared { world, running, .. } = &prepared;
+    prepared.hand_in().await;
+    world.hub.mine_many(100);
+    let view = prepared.until("rejected").await;
+    assert_eq!(view["reason"]["code"], "deadline_passed", "{view:#}");
+    let asked = prepared.asks(2);
+    world.enqueue(&asked);
+    let request = world.until_request(running, &asked, "finalized").await;
+    let view = prepared.until("finalized").await;
+    let name = json!({ "chainId": HUB_ID.to_string(), "number": "2" });
+    assert_eq!((&view["request"], &view["reason"]), (&name, &Value::Null), "{view:#}");
+    assert_eq!(view["index"], request["index"]);
+    is_replayed(world, running).await;
+    prepared.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_was_rejected_stays_so_when_its_request_is_void() {
+    let prepared = Prepared::due_in(100).await;
+    let Prepared { world, running, transfer, .. } = &prepared;
+    prepared.hand_in().await;
+    world.hub.mine_many(100);
+    prepared.until("rejected").await;
+    let outputs = [Output { owner: key("carol").address(), ..transfer.outputs[0].clone() }];
+    let other = asks_transfer(HUB_ID, 2, "alice", &transfer.inputs, &outputs);
+    let asked = prepared.asks(3);
+    [&other, &asked].into_iter().for_each(|request| world.enqueue(request));
+    world.until_request(running, &asked, "rejected").await;
+    let (_, view) = running.get(&format!("/v1/transfers/{}", prepared.id)).await;
+    assert_eq!((&view["status"], &view["request"]), (&json!("rejected"), &Value::Null), "{view:#}");
+    prepared.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_whose_request_is_void_ends_by_itself() {
     let prepared = Prepared::due_in(1_000_000).await;
     prepared.hand_in().await;

@@ -1,6 +1,6 @@
 //! A devnet of its own for a test binary: started once, found through its ready file, ended with the test process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -11,13 +11,14 @@ use alloy::primitives::{Address, B256};
 use alloy::sol_types::Eip712Domain;
 use hypha_protocol::contracts::{IRootVerifier, Issue, Transfer};
 use hypha_protocol::json::{IssueJson, TransferJson};
+use hypha_protocol::operations::Operation;
 use hypha_protocol::signing::hub_domain;
 use serde_json::{Value, json};
 
 use crate::FINALIZED_WITHIN;
-use crate::checker::{self, Batch, End, Evidence, Lie, Spoke};
 use crate::http::Api;
 use crate::process::{MARKER, is_alive, kill};
+use crate::promises::Listener;
 use crate::rpc::Rpc;
 use crate::tools::{Finished, command, finish, hypha, scratch};
 use crate::waiting::wait_until;
@@ -82,8 +83,7 @@ pub struct Devnet {
     pub mark: String,
     folder: PathBuf,
     lifeline: Child,
-    /// Operations that were answered 202.
-    acknowledged: Mutex<BTreeSet<B256>>,
+    pub(crate) listener: Listener,
 }
 
 impl Devnet {
@@ -126,9 +126,12 @@ impl Devnet {
 
     fn of(ready: &Value, name: &str, folder: PathBuf, lifeline: Child) -> Self {
         let list = |field: &str| ready[field].as_array().expect("a list").clone();
+        let api = Api::new(&text(ready, "api"));
+        let chains: Vec<ChainInfo> = list("chains").iter().map(chain_info).collect();
         Self {
-            api: Api::new(&text(ready, "api")),
-            chains: list("chains").iter().map(chain_info).collect(),
+            listener: Listener::start(api.clone(), chains.clone()),
+            api,
+            chains,
             services: list("services").iter().map(Service::of).collect(),
             settings: text(ready, "settings").into(),
             deployment: text(ready, "deployment").into(),
@@ -136,7 +139,6 @@ impl Devnet {
             mark: name.to_owned(),
             folder,
             lifeline,
-            acknowledged: Mutex::default(),
         }
     }
 
@@ -177,7 +179,8 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn issue(&self, issue: &Issue) -> String {
-        self.remember(self.api.submit("issues", &json!(IssueJson::from(issue))))
+        let id = self.api.submit("issues", &json!(IssueJson::from(issue)));
+        self.remember(id, Operation::Issue(issue.clone()))
     }
 
     /// Hands in a transfer, and gives its id.
@@ -185,46 +188,14 @@ impl Devnet {
     /// # Panics
     /// When it is refused.
     pub fn transfer(&self, transfer: &Transfer) -> String {
-        self.remember(self.api.submit("transfers", &json!(TransferJson::from(transfer))))
+        let id = self.api.submit("transfers", &json!(TransferJson::from(transfer)));
+        self.remember(id, Operation::Transfer(transfer.clone()))
     }
 
     /// Remembers that an operation was answered 202, so that [`Self::check_promises`] asks for its end.
-    fn remember(&self, id: String) -> String {
-        let word = id.parse().expect("an id is a word");
-        self.acknowledged.lock().expect("no test panics while it holds this").insert(word);
+    fn remember(&self, id: String, operation: Operation) -> String {
+        self.listener.remember(id.parse().expect("an id is a word"), operation);
         id
-    }
-
-    /// Requires that every promise was kept (`checker`): waits until all that was acknowledged has ended, and looks at the
-    /// chains.
-    ///
-    /// # Panics
-    /// When one was not.
-    pub fn check_promises(&self) {
-        let acknowledged = self.acknowledged.lock().expect("as above").clone();
-        let end =
-            |id: &B256| (*id, wait_until(&format!("{id} has ended"), FINALIZED_WITHIN, || self.end_of(id)));
-        let ends: BTreeMap<B256, End> = acknowledged.iter().map(end).collect();
-        let logs = |chain: &ChainInfo| Rpc::new(&chain.rpc).logs(chain.verifier);
-        let spokes = self.spokes().iter().map(|chain| Spoke::in_logs(chain.id, &logs(chain))).collect();
-        let count = ends.len();
-        let evidence = Evidence { acknowledged, ends, batches: Batch::in_logs(&logs(self.hub())), spokes };
-        let lies = checker::check(&evidence);
-        assert!(lies.is_empty(), "{}", lies.iter().map(Lie::to_string).collect::<Vec<_>>().join("\n"));
-        println!(
-            "{count} acknowledged operations and {} batches: every promise kept",
-            evidence.batches.len()
-        );
-    }
-
-    /// How an operation ended, as the service says.
-    fn end_of(&self, id: &B256) -> Option<End> {
-        let view = self.api.try_get(&format!("/v1/transfers/{id}"))?;
-        match view["status"].as_str()? {
-            "rejected" => Some(End::Rejected),
-            "finalized" => Some(End::Finalized(view["index"].as_str()?.parse().ok()?)),
-            _ => None,
-        }
     }
 
     /// Waits until all chains hold the same index and root, and gives both.

@@ -18,6 +18,17 @@ pub struct Event {
     pub data: Value,
 }
 
+/// What came next.
+#[derive(Debug)]
+pub enum Heard {
+    /// An event.
+    Event(Event),
+    /// Nothing in time.
+    Nothing,
+    /// The stream ended, or broke.
+    End,
+}
+
 /// An open stream.
 pub struct Events {
     response: reqwest::Response,
@@ -30,13 +41,21 @@ impl Events {
     /// # Panics
     /// When the service does not answer with a stream.
     pub fn open(api: &Api, after: u64) -> Self {
+        Self::try_open(api, after).expect("the API is reachable")
+    }
+
+    /// As [`Self::open`]; `None` when the service cannot be reached.
+    ///
+    /// # Panics
+    /// When it does not answer with a stream.
+    pub fn try_open(api: &Api, after: u64) -> Option<Self> {
         let request =
             api.client().get(format!("{}/v1/events", api.base)).header("last-event-id", after.to_string());
-        let response = block_on(request.send()).expect("the API is reachable");
+        let response = block_on(request.send()).ok()?;
         assert_eq!(response.status(), 200);
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         assert!(content_type.is_some_and(|text| text.starts_with("text/event-stream")), "{content_type:?}");
-        Self { response, unread: String::new() }
+        Some(Self { response, unread: String::new() })
     }
 
     /// Reads until an event is the wanted one.
@@ -46,17 +65,33 @@ impl Events {
     pub fn wait_for(&mut self, what: &str, within: Duration, wanted: impl Fn(&Event) -> bool) -> Event {
         let deadline = Instant::now() + within;
         loop {
-            while let Some(event) = self.take() {
-                if wanted(&event) {
-                    return event;
-                }
+            match self.next(deadline.saturating_duration_since(Instant::now())) {
+                Heard::Event(event) if wanted(&event) => return event,
+                Heard::Event(_) => {}
+                Heard::Nothing => panic!("{what}: no such event within {within:?}"),
+                Heard::End => panic!("{what}: the stream ended"),
+            }
+        }
+    }
+
+    /// The next event, if one comes in time.
+    ///
+    /// # Panics
+    /// When what comes is no event.
+    pub fn next(&mut self, within: Duration) -> Heard {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(event) = self.take() {
+                return Heard::Event(event);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let chunk = block_on(async { tokio::time::timeout(left, self.response.chunk()).await });
-            let chunk = chunk.unwrap_or_else(|_| panic!("{what}: no such event within {within:?}"));
-            let bytes =
-                chunk.expect("the stream goes on").unwrap_or_else(|| panic!("{what}: the stream ended"));
-            self.unread.push_str(std::str::from_utf8(&bytes).expect("events are text"));
+            match block_on(async { tokio::time::timeout(left, self.response.chunk()).await }) {
+                Err(_) => return Heard::Nothing,
+                Ok(Ok(Some(bytes))) => {
+                    self.unread.push_str(std::str::from_utf8(&bytes).expect("events are text"));
+                }
+                Ok(Ok(None) | Err(_)) => return Heard::End,
+            }
         }
     }
 

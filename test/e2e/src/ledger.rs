@@ -10,7 +10,7 @@ use hypha_protocol::operations::{Operation, decode_operations};
 use hypha_protocol::replay::Replica;
 
 use crate::devnet::Devnet;
-use crate::rpc::Rpc;
+use crate::rpc::{Log, Rpc};
 
 /// All notes and operations of one hub.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Ledger {
         let hub = devnet.hub();
         let mut ledger = Self::default();
         let mut replica = Replica::new(hub.id, hub.verifier);
-        for (topics, data) in Rpc::new(&hub.rpc).logs(hub.verifier) {
+        for Log { topics, data, .. } in Rpc::new(&hub.rpc).logs(hub.verifier) {
             let topic = topics[0];
             let event = || (topics.iter().copied(), data.as_ref());
             if topic == IRootHub::ResourceCreated::SIGNATURE_HASH {

@@ -14,6 +14,7 @@ mod ledger;
 pub mod load;
 mod notes;
 mod process;
+mod promises;
 mod rpc;
 mod tools;
 mod waiting;
@@ -26,7 +27,7 @@ pub use http::{Answer, Api};
 pub use ledger::Ledger;
 pub use notes::{User, fresh_salt, in_an_hour, note, output, text_word};
 pub use process::{MARKER, is_alive, kill, left_over};
-pub use rpc::{Rpc, RpcFailure};
+pub use rpc::{Log, Rpc, RpcFailure};
 pub use tools::{Finished, cast, cast_fails, command, finish, hypha, repository, run, scratch};
 pub use waiting::{block_on, wait_until};
 

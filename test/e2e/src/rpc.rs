@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol_types::SolCall;
 use serde_json::{Value, json};
 
+use crate::checker::Head;
 use crate::waiting::block_on;
 
 /// Bytes of one batch of requests: anvil takes 2 MB.
@@ -23,6 +24,17 @@ impl RpcFailure {
     pub fn is_refusal_by_contract(&self) -> bool {
         self.code == 3 || self.message.contains("revert") || self.message.contains("EVM error")
     }
+}
+
+/// What a contract logged.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Its topics.
+    pub topics: Vec<B256>,
+    /// Its data.
+    pub data: Bytes,
+    /// Height of its block.
+    pub block: u64,
 }
 
 /// A node.
@@ -116,17 +128,27 @@ impl Rpc {
         number(&self.ask("eth_blockNumber", json!([])))
     }
 
-    /// All logs of a contract, oldest first: topics and data.
-    pub fn logs(&self, address: Address) -> Vec<(Vec<B256>, Bytes)> {
+    /// How far the chain is.
+    pub fn head(&self) -> Head {
+        let block = |tag| ("eth_getBlockByNumber", json!([tag, false]));
+        let blocks = self.batch(&[block("latest"), block("finalized")]);
+        let [latest, last_final] = [0, 1].map(|place| blocks[place].as_ref().expect("a node has blocks"));
+        let (newest, time) = (number(&latest["number"]), number(&latest["timestamp"]));
+        Head { newest, last_final: number(&last_final["number"]), time }
+    }
+
+    /// All logs of a contract, oldest first.
+    pub fn logs(&self, address: Address) -> Vec<Log> {
         let filter = json!([{ "address": address, "fromBlock": "0x0", "toBlock": "latest" }]);
         let logs = self.ask("eth_getLogs", filter);
         let of = |log: &Value, name: &str| log[name].clone();
         logs.as_array()
             .expect("a list")
             .iter()
-            .map(|log| {
-                let topics = serde_json::from_value(of(log, "topics")).expect("topics");
-                (topics, serde_json::from_value(of(log, "data")).expect("data"))
+            .map(|log| Log {
+                topics: serde_json::from_value(of(log, "topics")).expect("topics"),
+                data: serde_json::from_value(of(log, "data")).expect("data"),
+                block: number(&log["blockNumber"]),
             })
             .collect()
     }

@@ -270,7 +270,8 @@ fn a_batch_that_leaves_out_a_request_that_is_due_is_refused() {
 /// The one request in the hub's queue.
 fn enqueued(hub: &ChainInfo, rpc: &Rpc) -> IRootHub::RequestEnqueued {
     let logs = rpc.logs(hub.verifier);
-    let found = logs.iter().find(|(topics, _)| topics[0] == IRootHub::RequestEnqueued::SIGNATURE_HASH);
-    let (topics, data) = found.expect("the hub's own requests are in its queue at once");
-    IRootHub::RequestEnqueued::decode_raw_log(topics.iter().copied(), data).expect("it is this event")
+    let found = logs.iter().find(|log| log.topics[0] == IRootHub::RequestEnqueued::SIGNATURE_HASH);
+    let log = found.expect("the hub's own requests are in its queue at once");
+    IRootHub::RequestEnqueued::decode_raw_log(log.topics.iter().copied(), &log.data)
+        .expect("it is this event")
 }
