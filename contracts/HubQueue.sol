@@ -173,11 +173,10 @@ abstract contract HubQueue is RequestQueue, IRootHub {
         bool hasOverdue = _hasOverdue(progress);
         if (isSequencer[msg.sender]) {
             if (!hasOverdue) progress.sequencedAt = uint64(block.timestamp);
-        } else if (
-            !hasOverdue || block.timestamp >= uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR
-        ) {
-            progress.strangerAt = uint64(block.timestamp);
+            return;
         }
+        uint256 wholeTurnOver = uint256(progress.strangerAt) + livenessWindow / TURN_DIVISOR;
+        if (!hasOverdue || block.timestamp >= wholeTurnOver) progress.strangerAt = uint64(block.timestamp);
     }
 
     /// @dev Whether the inclusion window of the request at the head is over.
