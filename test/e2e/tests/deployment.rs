@@ -441,7 +441,7 @@ fn a_later_spoke_waits_for_the_timelock() {
         "calls": [{ "target": hub, "contract": "RootHub", "value": "0", "data": data, "words": words }],
     }]);
     assert_eq!(report, expected);
-    for said in [id.to_string(), format!("RootHub at {hub}: {words}"), "ready in 22 d 1 h".into()] {
+    for said in [id.to_string(), format!("RootHub at {hub}: {words}"), "ready in 29 d 1 h".into()] {
         assert!(text.contains(&said), "{said}: {text}");
     }
     assert_eq!(world.differences(), BTreeSet::from(unknown), "what is scheduled is no difference");
