@@ -20,7 +20,7 @@ contract RootHub is HubQueue, BoundedPause {
 
     /// @dev Most bytes of operations and witness together. Nodes take transactions of 131,072 bytes; one that takes the batch to a spoke
     /// also carries the hub's fact, with a signature of 65 bytes from each of some hundred attestors at most.
-    uint256 private constant MAX_BATCH_BYTES = 120_000;
+    uint256 private constant MAX_BATCH_BYTES = 120 * 1024;
 
     /// @inheritdoc IRootHub
     address public registrar;

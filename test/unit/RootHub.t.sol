@@ -143,14 +143,18 @@ contract RootHubTest is World {
     /// @dev What no transaction could take to a spoke does not become history.
     function test_applyBatch_longerThanASpokeCouldTake_reverts() public {
         Batch memory batch = commitBatch(issue(SPOKE_CHAIN, vm.addr(ALICE), 5));
-        uint256 room = 120_000 - batch.operations.length;
+        uint256 room = 122_880 - batch.operations.length;
         batch.witness = bytes.concat(batch.witness, new bytes(room + 1 - batch.witness.length));
-        refuseAs(SEQUENCER, batch, abi.encodeWithSelector(IRootHub.BatchTooLong.selector, 120_000, 120_001));
+        refuseAs(SEQUENCER, batch, abi.encodeWithSelector(IRootHub.BatchTooLong.selector, 122_880, 122_881));
         bytes memory witness = batch.witness;
         assembly ("memory-safe") {
             mstore(witness, room)
         }
-        refuseAs(SEQUENCER, batch, abi.encodeWithSelector(IProofErrors.ProofLength.selector, 14, witness.length - 2));
+        refuseAs(
+            SEQUENCER,
+            batch,
+            abi.encodeWithSelector(IProofErrors.ProofLength.selector, 14, witness.length - 2)
+        );
     }
 
     function test_applyBatch_otherNewRoot_reverts() public {

@@ -117,7 +117,8 @@ contract SpokeQueueTest is RequestWorld {
     /// @dev What a false history resolved is resolved again by the true one, and paid once.
     function test_thaw_afterAFalseHistory_takesTheTrueBatchOfARequest() public {
         Request memory request = requestIssue(SPOKE_CHAIN, address(this), SPOKE_CHAIN, vm.addr(BOB), 5);
-        Batch memory lie = drafted(execute(request));
+        Request memory next = requestIssue(SPOKE_CHAIN, address(this), SPOKE_CHAIN, vm.addr(BOB), 6);
+        Batch memory lie = drafted(listOf(execute(request), execute(next)));
         bytes32 chain = keccak256(abi.encode(chainOf[0], uint64(1), lie.newRoot, keccak256(lie.operations)));
         Batch[] memory lies = new Batch[](1);
         lies[0] = lie;
@@ -125,7 +126,7 @@ contract SpokeQueueTest is RequestWorld {
         bytes memory falseProof = rootFact(1, lie.newRoot, chain);
         vm.prank(RELAYER);
         spoke.advance(lies, 1, falseProof);
-        assertEq(spoke.feesOf(RELAYER), FEE);
+        assertEq(spoke.feesOf(RELAYER), 2 * FEE);
         landIssues(1);
         vm.chainId(SPOKE_CHAIN);
         bytes memory factProof = rootFact(1);
@@ -133,10 +134,13 @@ contract SpokeQueueTest is RequestWorld {
         vm.prank(GOVERNANCE);
         spoke.thaw(1, rootOf[1], chainOf[1], factProof);
         enqueue(request);
+        enqueue(next);
         land(commitBatch(execute(request)));
+        land(commitBatch(execute(next)));
         followAs(RELAYER, 2);
-        assertEq(spoke.stateRoot(), rootOf[2]);
-        assertEq(spoke.feesOf(RELAYER), FEE, "paid once");
+        followAs(RELAYER, 3);
+        assertEq(spoke.stateRoot(), rootOf[3]);
+        assertEq(spoke.feesOf(RELAYER), 2 * FEE, "paid once");
     }
 
     // ---- attested
