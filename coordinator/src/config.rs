@@ -82,12 +82,12 @@ pub struct BatchConfig {
 impl Default for BatchConfig {
     fn default() -> Self {
         Self {
-            max_operations: 64,
+            max_operations: 128,
             max_bytes: 60_000,
             max_keys: MAX_KEYS,
             max_calldata_bytes: MAX_CALLDATA_BYTES,
             max_gas: MAX_GAS,
-            max_in_flight: 4,
+            max_in_flight: 8,
             company_ms: 500,
             dear_percent: 12,
             max_age_ms: 4_000,

@@ -87,14 +87,21 @@ async fn hand_in(target: &Arc<Target>, rate: u32, bodies: Vec<String>) -> anyhow
         let target = target.clone();
         senders.spawn(async move {
             let _permit = permit;
-            let request = target.client.post(format!("{}/v1/issues", target.api)).timeout(ANSWER_TIME);
-            let response = request.header("content-type", "application/json").body(body).send().await?;
-            let status = response.status();
-            let answer: Value = response.json().await?;
-            if status != 202 {
-                bail!("{status}: {answer}");
+            let deadline = Instant::now() + END_TIME;
+            loop {
+                let request = target.client.post(format!("{}/v1/issues", target.api)).timeout(ANSWER_TIME);
+                let request = request.header("content-type", "application/json").body(body.clone());
+                let response = request.send().await?;
+                let status = response.status();
+                let answer: Value = response.json().await?;
+                match status.as_u16() {
+                    202 => return Ok(answer["id"].as_str().context("an id")?.to_owned()),
+                    // Full: what the coordinator takes a second is seen from how long handing in takes.
+                    503 if answer["retryable"] == true && Instant::now() < deadline => {}
+                    _ => bail!("{status}: {answer}"),
+                }
+                tokio::time::sleep(POLL).await;
             }
-            Ok(answer["id"].as_str().context("an id")?.to_owned())
         });
     }
     senders.join_all().await.into_iter().collect()
