@@ -230,7 +230,8 @@ interface IRequestQueue {
     function maxRequestFee() external view returns (uint128);
     /// @notice How many requests this chain has queued.
     function requestCount() external view returns (uint64);
-    /// @notice The greatest number of this chain's queue that this contract has seen resolved (on an attested spoke always 0).
+    /// @notice The greatest number of this chain's queue that this contract has seen resolved (on an attested spoke always 0),
+    /// also by batches that a thaw has taken back since.
     function requestsResolved() external view returns (uint64);
     /// @notice The hash of a request of this chain's queue (protocol/README.md); zero where there is none.
     function requestHash(uint64 number) external view returns (bytes32);

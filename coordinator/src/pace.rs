@@ -22,11 +22,14 @@ pub struct Pace {
     delivery_ms: Option<u64>,
     /// What was decided last about the next batch.
     pub last_decision: Decision,
+    /// How many operations of the urgent class have gone into batches since the last normal one.
+    pub urgent_in_a_row: usize,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { fees: VecDeque::new(), delivery_ms: None, last_decision: Decision::Wait(Cause::Nothing) }
+        let last_decision = Decision::Wait(Cause::Nothing);
+        Self { fees: VecDeque::new(), delivery_ms: None, last_decision, urgent_in_a_row: 0 }
     }
 }
 

@@ -78,6 +78,9 @@ impl Submitter {
         });
         let gauge = metrics::gauge!("hypha_transactions_open", "chain" => self.chain.id().to_string());
         gauge.set(open.len() as f64);
+        let unmined = open.iter().filter(|entry| entry.record.is_sent()).count();
+        metrics::gauge!("hypha_transactions_unmined", "chain" => self.chain.id().to_string())
+            .set(unmined as f64);
         outcome
     }
 

@@ -67,6 +67,7 @@ impl Submitter {
         let rows =
             off_thread(&self.store, move |store| store.scan(tables.queued, &[], MAX_IN_FLIGHT)).await?;
         let mut outcome = Ok(());
+        let mut one_waits = false;
         for (key, row) in rows {
             let in_flight = open.iter().filter(|entry| entry.record.is_sent()).count();
             if in_flight >= MAX_IN_FLIGHT || open.len() >= MAX_OPEN {
@@ -81,31 +82,36 @@ impl Submitter {
                 continue;
             }
             let intent = Intent::decode(tables.queued, &row)?;
+            // What would follow blindly does not overtake one before it that waits.
+            if one_waits && intent.gas.is_some() {
+                continue;
+            }
             let record = Record { intent, phase: Phase::Sent, attempts: Vec::new() };
             let entry = Open { key, record, settled: true };
             match self.start(entry, open, view, memory).await {
                 // This one cannot be tried; the next may well be.
                 Err(error) if !error.is_retryable() => outcome = outcome.and(Err(error)),
-                other => other?,
+                started => one_waits |= !started?,
             }
         }
         outcome
     }
 
+    /// Gives whether it did not have to wait.
     async fn start(
         &self,
         mut entry: Open,
         open: &mut Vec<Open>,
         view: &View,
         memory: &mut Memory,
-    ) -> Result<(), SubmitError> {
+    ) -> Result<bool, SubmitError> {
         match self.prepare(&entry.record.intent).await? {
-            Prepared::Gas(gas) => self.send_first(entry, gas, open, view, memory).await,
+            Prepared::Gas(gas) => self.send_first(entry, gas, open, view, memory).await?,
             // What it needs may be on its way: it follows when its gas is known, else it waits until nothing of ours is.
             Prepared::Never(Phase::Refused { .. }) if open.iter().any(|entry| entry.record.is_sent()) => {
                 match entry.record.intent.gas {
-                    Some(gas) => self.send_first(entry, gas, open, view, memory).await,
-                    None => Ok(()),
+                    Some(gas) => self.send_first(entry, gas, open, view, memory).await?,
+                    None => return Ok(false),
                 }
             }
             Prepared::Never(phase) => {
@@ -116,9 +122,10 @@ impl Submitter {
                     Change::Delete { table: tables.queued, key: key.clone() },
                     Change::Put { table: tables.done, key, value },
                 ])
-                .await
+                .await?;
             }
         }
+        Ok(true)
     }
 
     /// Signs an intent for the first time, and sends it.

@@ -32,7 +32,7 @@ const URGENT_FOR_EACH_NORMAL: usize = 3;
 /// When the store does not take it.
 pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
     let now = context.now();
-    let (decision, index) = context
+    let (decision, made) = context
         .ledger
         .update(|state, update| {
             if is_busy(state, &context.batch) {
@@ -42,10 +42,14 @@ pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
             chosen.choose_requests(state);
             chosen.choose_operations(state, update, context.hub_id(), now);
             let decision = decide(&context.batch, &state.pace, chosen.waiting(now));
-            let index = matches!(decision, Decision::Make(_)).then(|| put(state, update, &chosen, now));
-            Ok((decision, index))
+            let is_made = matches!(decision, Decision::Make(_));
+            Ok((decision, is_made.then(|| (put(state, update, &chosen, now), chosen.urgent_in_a_row))))
         })
         .await?;
+    if let Some((_, urgent)) = made {
+        context.ledger.observe(|state| state.pace.urgent_in_a_row = urgent);
+    }
+    let index = made.map(|(index, _)| index);
     tell(context, decision, index);
     Ok(index)
 }
@@ -86,6 +90,8 @@ struct Chosen<'state> {
     bytes: usize,
     /// The keys that are touched: none is touched twice in one batch.
     touched: BTreeSet<Key>,
+    /// Of the urgent class since the last normal one, those of the batches before included.
+    urgent_in_a_row: usize,
     /// Whether more would have fitted the tree, but not the batch.
     full: bool,
 }
@@ -108,6 +114,7 @@ impl<'state> Chosen<'state> {
             entries: Vec::new(),
             bytes: COUNT_BYTES,
             touched: BTreeSet::new(),
+            urgent_in_a_row: state.pace.urgent_in_a_row,
             full: false,
         }
     }
@@ -164,9 +171,17 @@ impl<'state> Chosen<'state> {
         }
     }
 
+    /// What waits: [`URGENT_FOR_EACH_NORMAL`] operations of the urgent class, then one of the normal one, while of both one can go
+    /// in; counted on from batch to batch, so that neither waits for all of the other however small batches are.
     fn choose_operations(&mut self, state: &'state State, update: &mut Update, hub: u64, now: u64) {
         let is_settled = state.is_settled(hub);
-        for entry in in_turn(state) {
+        let [mut urgent, mut normal] = Class::ALL.map(|class| state.waiting_in(class));
+        loop {
+            let next = match self.urgent_in_a_row < URGENT_FOR_EACH_NORMAL {
+                true => urgent.next().or_else(|| normal.next()),
+                false => normal.next().or_else(|| urgent.next()),
+            };
+            let Some(entry) = next else { break };
             match judge(state, entry, self.config) {
                 Verdict::Never(refusal) if !is_for_ever(state, &refusal, is_settled) => {}
                 Verdict::Waits => {}
@@ -180,27 +195,16 @@ impl<'state> Chosen<'state> {
                     if !self.take_room(entry.size - COUNT_BYTES, &touches) {
                         return;
                     }
+                    self.urgent_in_a_row = match entry.class {
+                        Class::Urgent => self.urgent_in_a_row + 1,
+                        Class::Normal => 0,
+                    };
                     self.entries.push(entry);
                 }
             }
         }
         self.full |= self.requests.len() + self.entries.len() == self.most;
     }
-}
-
-/// What waits, in the order in which it goes into batches: [`URGENT_FOR_EACH_NORMAL`] operations of the urgent class, then one of the
-/// normal one, while there are both; so neither waits for all of the other.
-fn in_turn(state: &State) -> impl Iterator<Item = &Entry> {
-    let [mut urgent, mut normal] = Class::ALL.map(|class| state.waiting_in(class));
-    let mut turn = 0;
-    std::iter::from_fn(move || {
-        turn = (turn + 1) % (URGENT_FOR_EACH_NORMAL + 1);
-        if turn == 0 {
-            normal.next().or_else(|| urgent.next())
-        } else {
-            urgent.next().or_else(|| normal.next())
-        }
-    })
 }
 
 /// Requests come first, so each operation that waits is judged by the tree alone. Claims keep those that were handed in free of conflicts

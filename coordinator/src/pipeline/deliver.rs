@@ -30,17 +30,22 @@ pub async fn deliver(
     follower: &Follower,
     patience: &mut Patience,
 ) -> Result<(), CoordinatorError> {
+    // What the hub has taken is looked at also while nothing can be sent.
+    let mut driven = Ok(());
     if context.ledger.state().batches.values().any(|batch| batch.state < BatchState::Final && !batch.foreign)
     {
-        submitter.drive().await?;
+        driven = submitter.drive().await;
     }
     for _ in 0..STEPS_PER_ROUND {
         match next_step(&context.hub, follower).await? {
             Some(step) => follow(context, submitter, follower, step).await?,
-            None => return unstick(context, submitter, patience).await,
+            None => {
+                unstick(context, submitter, patience).await?;
+                break;
+            }
         }
     }
-    Ok(())
+    Ok(driven?)
 }
 
 /// Takes one step along the hub's newest blocks. Its logs are written one after another and its cursor last: what a step that did not
@@ -206,7 +211,7 @@ async fn relation(context: &Context, applied: &BatchApplied) -> Result<Relation,
 
 async fn mark_delivered(context: &Context, index: u64, milestone: Milestone) -> Result<(), CoordinatorError> {
     let (hub, now) = (context.hub_id(), context.now());
-    context
+    let is_new = context
         .ledger
         .update(|state, update| {
             let batch = state.batches.get(&index).filter(|batch| batch.state == BatchState::Committed);
@@ -216,9 +221,12 @@ async fn mark_delivered(context: &Context, index: u64, milestone: Milestone) -> 
                 let delivered = Some(milestone);
                 update.batch(BatchRecord { state: BatchState::Delivered, delivered, ..batch.clone() });
             }
-            Ok::<_, LedgerError>(())
+            Ok::<_, LedgerError>(batch.is_some())
         })
         .await?;
+    if !is_new {
+        return Ok(());
+    }
     let most = context.batch.max_operations;
     context.ledger.observe(|state| {
         let committed_at = state.batches.get(&index).and_then(|batch| batch.committed_at);

@@ -55,14 +55,20 @@ pub(super) async fn unstick(
 ) -> Result<(), CoordinatorError> {
     let Some((batch, expired)) = stuck(&context.ledger.state()) else {
         *patience = Patience::default();
-        context.ledger.observe(|state| state.trouble = None);
+        no_trouble(context);
         return Ok(());
     };
     patience.turn_to(batch.index);
     let count = batch.operation_count();
     let (trouble, moved) = match submitter.status(&intent_id(&batch)).await? {
-        Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => return Ok(()),
-        Some(IntentStatus::Mined { receipt }) if receipt.success => return Ok(()),
+        Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => {
+            no_trouble(context);
+            return Ok(());
+        }
+        Some(IntentStatus::Mined { receipt }) if receipt.success => {
+            no_trouble(context);
+            return Ok(());
+        }
         Some(IntentStatus::Mined { .. } | IntentStatus::Reverted { .. }) => {
             ("its transaction reverted".to_owned(), false)
         }
@@ -94,6 +100,11 @@ pub(super) async fn unstick(
     }
     tracing::error!(index = batch.index, trouble, "trying again");
     send_again(context, submitter, batch).await
+}
+
+/// The sequence of batches waits for nothing but the hub's next block.
+fn no_trouble(context: &Context) {
+    context.ledger.observe(|state| state.trouble = None);
 }
 
 /// Whether the hub refuses a batch because its queue, or the chains registered there, are others than when it was chosen.

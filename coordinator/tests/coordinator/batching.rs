@@ -184,3 +184,42 @@ async fn a_short_queue_waits_for_a_high_base_fee_to_fall() {
     world.until(&running, &id, "finalized").await;
     running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_classes_take_turns_also_in_batches_of_one() {
+    let mut world = World::new();
+    world.batch = BatchConfig { max_operations: 1, max_in_flight: 1, ..world.batch };
+    let running = world.start().await;
+    let one = |salt| issue(&note("alice", HUB_ID, 1, salt));
+    running.accept(&one(1)).await;
+    eventually("the first batch is on its way", async || !world.hub.pool().is_empty()).await;
+    let normal = accept_all(&running, &[one(10), one(11)]).await;
+    let mut urgent = Vec::new();
+    for salt in 20..25 {
+        urgent.push(running.accept_urgent(&one(salt)).await);
+    }
+    let mut order = Vec::new();
+    for id in [&urgent[..3], &normal[..1], &urgent[3..], &normal[1..]].concat() {
+        order.push(world.until(&running, &id, "finalized").await["index"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(order, ["2", "3", "4", "5", "6", "7", "8"]);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_ends_when_the_batch_is_on_its_way_again_also_under_load() {
+    let world = World::new();
+    let running = world.start().await;
+    world.refuse(Some(vec![0xba, 0xd2]));
+    let ids = accept_all(&running, &chain_of_three()).await;
+    let troubled =
+        async || running.get("/readyz").await.1["reasons"].to_string().contains("the hub refuses it");
+    eventually("it is refused", troubled).await;
+    world.refuse(None);
+    eventually("three are on their way", async || world.hub.pool().len() == 3).await;
+    eventually("no trouble is left", async || !troubled().await).await;
+    for id in &ids {
+        world.until(&running, id, "finalized").await;
+    }
+    running.stop().await.unwrap();
+}
