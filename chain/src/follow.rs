@@ -79,6 +79,8 @@ pub struct Step {
     pub removed: Vec<Block>,
     /// Blocks that hold logs of the contract, oldest first, with their logs in order.
     pub added: Vec<(Block, Vec<Log>)>,
+    /// Height up to which the steps before this one came to their end; 0 before the first.
+    pub reached: u64,
     /// Where the follower stands after this step: all logs up to and including this block are given.
     pub position: Block,
     /// The newest block that could be followed when this step was made.
@@ -153,7 +155,7 @@ impl Follower {
         }
         let Some(block) = self.chain.block(BlockTag::Number(number)).await? else { return Ok(None) };
         let cursor = vec![self.put(&Entry { block: block.clone(), has_logs: false })];
-        Ok(Some(Step { removed: Vec::new(), added: Vec::new(), position: block, head, cursor }))
+        Ok(Some(Step { removed: Vec::new(), added: Vec::new(), reached: 0, position: block, head, cursor }))
     }
 
     /// How many of the window's entries, from the oldest, are canonical.
@@ -187,13 +189,14 @@ impl Follower {
 
     /// Takes back what stands above the first `kept` entries.
     fn backward(&self, window: &[Entry], kept: usize, head: Block) -> Result<Step, FollowError> {
+        let reached = window.last().map_or(0, |tip| tip.block.number);
         let gone = window[kept..].iter().rev();
         let removed = gone.clone().filter(|entry| entry.has_logs).map(|entry| entry.block.clone()).collect();
         let cursor = gone.map(|entry| self.delete(entry)).collect();
         let ancestor = &window[kept - 1].block;
         tracing::warn!(chain = self.chain.id(), to = ancestor.number, "reorg");
         metrics::counter!("hypha_reorgs_total", "chain" => self.chain.id().to_string()).increment(1);
-        Ok(Step { removed, added: Vec::new(), position: ancestor.clone(), head, cursor })
+        Ok(Step { removed, added: Vec::new(), reached, position: ancestor.clone(), head, cursor })
     }
 
     /// Adds the next blocks above the tip.
@@ -213,7 +216,8 @@ impl Follower {
             entries.push(Entry { block: position.clone(), has_logs: false });
         }
         let cursor = self.moved_window(window, &entries);
-        Ok(Some(Step { removed: Vec::new(), added: blocks, position, head, cursor }))
+        let reached = tip.block.number;
+        Ok(Some(Step { removed: Vec::new(), added: blocks, reached, position, head, cursor }))
     }
 
     /// The height up to which the chain itself rules out reorgs.

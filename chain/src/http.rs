@@ -70,26 +70,27 @@ pub async fn serve_within(
     let (slots, hall) = (Arc::new(Semaphore::new(limits.connections)), Arc::new(Hall::default()));
     let (closing, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let mut newcomer = None;
     let mut shutdown = std::pin::pin!(shutdown);
+    // Kept over the rounds: it makes room once for each connection.
+    let newcomer = async || (accept(&listener).await, room(&slots, &hall).await);
+    let mut next = Box::pin(newcomer());
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            stream = accept(&listener), if newcomer.is_none() => newcomer = Some(stream),
-            slot = room(&slots, &hall), if newcomer.is_some() => {
-                if let Some(stream) = newcomer.take() {
-                    let (router, seat, closed) = (router.clone(), Seat::take(&hall), closed.clone());
-                    connections.spawn(async move {
-                        connection(stream, router, limits, seat, closed).await;
-                        drop(slot);
-                    });
-                }
+            (stream, slot) = &mut next => {
+                next.set(newcomer());
+                let (router, seat, closed) = (router.clone(), Seat::take(&hall), closed.clone());
+                connections.spawn(async move {
+                    connection(stream, router, limits, seat, closed).await;
+                    drop(slot);
+                });
             }
             // Ended connections leave the set at once, so that it holds no more than there are slots.
             Some(_) = connections.join_next() => {}
         }
     }
-    drop((listener, newcomer));
+    drop(next);
+    drop(listener);
     closing.send_replace(true);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.drain, drained).await.is_err() {

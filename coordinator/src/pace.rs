@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 
 use hypha_chain::ports::Block;
 
-use crate::pipeline::timing::{Cause, Decision};
-
 /// Blocks whose base fees say what is usual.
 const FEE_BLOCKS: usize = 64;
 /// With fewer nothing is usual yet, and no fee is high.
@@ -15,22 +13,11 @@ const LEAST_FEE_BLOCKS: usize = 8;
 const NEWEST_SHARE: u64 = 4;
 
 /// Fees and speed of the hub, as far as seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pace {
     /// Heights and base fees of the newest blocks that were looked at, the newest last.
     fees: VecDeque<(u64, u64)>,
     delivery_ms: Option<u64>,
-    /// What was decided last about the next batch.
-    pub last_decision: Decision,
-    /// How many operations of the urgent class have gone into batches since the last normal one.
-    pub urgent_in_a_row: usize,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        let last_decision = Decision::Wait(Cause::Nothing);
-        Self { fees: VecDeque::new(), delivery_ms: None, last_decision, urgent_in_a_row: 0 }
-    }
 }
 
 impl Pace {

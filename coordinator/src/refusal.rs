@@ -54,6 +54,9 @@ pub enum Refusal {
         /// How many.
         queued: usize,
     },
+    /// The operator wants nothing new taken in.
+    #[error("the operator has the coordinator finish what it has")]
+    Draining,
     /// It could not be made durable.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

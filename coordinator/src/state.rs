@@ -12,6 +12,7 @@ use hypha_tree::Root;
 
 use crate::notes::Notes;
 use crate::pace::Pace;
+use crate::pipeline::timing::{Cause, Decision};
 use crate::requests::{RequestEntry, Requests};
 use crate::store::{BatchRecord, BatchState, ChainRecord, Class, Guard, ProgressRecord};
 pub(crate) use crate::version::Keep;
@@ -90,6 +91,10 @@ pub struct State {
     pub trouble: Option<String>,
     /// What the hub has shown of its fees and its speed.
     pub pace: Pace,
+    /// What was decided last about the next batch.
+    pub last_decision: Decision,
+    /// How many operations of the urgent class have gone into batches since the last normal one.
+    pub urgent_in_a_row: usize,
     /// Most operations of the next batch, when a batch turned out too large for a transaction.
     pub most_operations: Option<usize>,
     pub(crate) next_number: u64,
@@ -124,6 +129,8 @@ impl State {
             guard: None,
             trouble: None,
             pace: Pace::default(),
+            last_decision: Decision::Wait(Cause::Nothing),
+            urgent_in_a_row: 0,
             most_operations: None,
             next_number: 1,
             next_sequence: 1,

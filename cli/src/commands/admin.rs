@@ -32,13 +32,28 @@ pub(crate) struct AdminArgs {
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    State(StateArgs),
-    Pause(PauseArgs),
-    Resume(ResumeArgs),
+    /// Show what the coordinator has been told, what waits and what is under way
+    #[command(after_help = "Example:
+  hypha admin state --token-file admin.token")]
+    State(Reach),
+    /// Choose no new batch until told to resume, also after a restart; transfers are taken in until the queue is full
+    #[command(after_help = "Example:
+  hypha admin pause --token-file admin.token")]
+    Pause(Reach),
+    /// End a pause or a drain
+    #[command(after_help = "Example:
+  hypha admin resume --token-file admin.token")]
+    Resume(Reach),
     Drain(DrainArgs),
-    Retry(RetryArgs),
+    /// Try at once again what the hub refuses
+    #[command(after_help = "Example:
+  hypha admin retry --token-file admin.token")]
+    Retry(Reach),
     Batch(BatchArgs),
-    ReloadKeys(ReloadKeysArgs),
+    /// Read the file of API keys again
+    #[command(after_help = "Example:
+  hypha admin reload-keys --token-file admin.token")]
+    ReloadKeys(Reach),
 }
 
 /// How the operator's listener is reached.
@@ -54,33 +69,6 @@ struct Reach {
     common: Common,
 }
 
-/// Show what the coordinator has been told, what waits and what is under way
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  hypha admin state --token-file admin.token")]
-struct StateArgs {
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// Choose no new batch until told to resume, also after a restart; transfers are taken in until the queue is full
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  hypha admin pause --token-file admin.token")]
-struct PauseArgs {
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// End a pause or a drain
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  hypha admin resume --token-file admin.token")]
-struct ResumeArgs {
-    #[command(flatten)]
-    reach: Reach,
-}
-
 /// Take in nothing new until told to resume, and wait until all that was taken in has ended
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
@@ -89,15 +77,6 @@ struct DrainArgs {
     /// Do not wait
     #[arg(long)]
     no_wait: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// Try at once again what the hub refuses
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  hypha admin retry --token-file admin.token")]
-struct RetryArgs {
     #[command(flatten)]
     reach: Reach,
 }
@@ -113,25 +92,16 @@ struct BatchArgs {
     reach: Reach,
 }
 
-/// Read the file of API keys again
-#[derive(Args, Debug)]
-#[command(after_help = "Example:
-  hypha admin reload-keys --token-file admin.token")]
-struct ReloadKeysArgs {
-    #[command(flatten)]
-    reach: Reach,
-}
-
 impl AdminArgs {
     fn reach(&self) -> &Reach {
         match &self.action {
-            Action::State(args) => &args.reach,
-            Action::Pause(args) => &args.reach,
-            Action::Resume(args) => &args.reach,
+            Action::State(reach)
+            | Action::Pause(reach)
+            | Action::Resume(reach)
+            | Action::Retry(reach)
+            | Action::ReloadKeys(reach) => reach,
             Action::Drain(args) => &args.reach,
-            Action::Retry(args) => &args.reach,
             Action::Batch(args) => &args.reach,
-            Action::ReloadKeys(args) => &args.reach,
         }
     }
 

@@ -17,9 +17,7 @@ use super::forms::{self, Parameters, Segment, bad_value};
 use super::problem::{Code, Problem};
 use super::stages::{Reached, ReasonView, StageView, reached, stages};
 use super::{Api, Shared};
-use crate::context::Context;
-use crate::mode::Mode;
-use crate::pipeline::admit::{Admitted, admit};
+use crate::pipeline::admit::admit;
 use crate::store::load::single;
 use crate::store::queries::{self, OperationRow};
 use crate::store::{Class, LedgerError, tables};
@@ -120,22 +118,11 @@ fn class(query: Vec<(String, String)>) -> Result<Class, Problem> {
 }
 
 async fn hand_in(api: &Api, operation: Operation, class: Class) -> Result<Response, Problem> {
-    let held = api.context.mode.hold().await;
-    let admitted = match held.mode {
-        Mode::Draining => known(&api.context, operation.id()).await?,
-        Mode::Running | Mode::Paused => admit(&api.context, &api.desk, operation, class).await?,
-    };
+    let admitted = admit(&api.context, &api.desk, operation, class).await?;
     let id = admitted.id.to_string();
     let location = format!("/v1/transfers/{id}");
     let view = AcceptedView { id, status: admitted.status.as_str(), location: location.clone() };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(view)).into_response())
-}
-
-/// What is known already, when nothing new is taken in.
-async fn known(context: &Context, id: B256) -> Result<Admitted, Problem> {
-    let row = context.ledger.read(move |store| queries::progress(store, id)).await?;
-    let draining = || Problem::new(Code::Draining, "the operator has the coordinator finish what it has");
-    Ok(Admitted { id, status: row.ok_or_else(draining)?.status })
 }
 
 /// How far a transfer or an issue has come.

@@ -182,6 +182,7 @@ pub fn code_of(refusal: &Refusal) -> Code {
         Refusal::InputClaimed { .. } => Code::InputClaimed,
         Refusal::OutputExists { .. } => Code::OutputExists,
         Refusal::QueueFull { .. } => Code::QueueFull,
+        Refusal::Draining => Code::Draining,
         Refusal::Ledger(error) => code_of_ledger(error),
     }
 }

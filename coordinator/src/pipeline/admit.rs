@@ -11,6 +11,7 @@ use hypha_protocol::status::Status;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::context::Context;
+use crate::mode::Mode;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::store::{Class, EventRecord, JournalRecord, LedgerError, ProgressRecord, Update, queries};
@@ -59,7 +60,8 @@ impl Desk {
 /// Admits an operation, once: the same again only gives its status, and stays in the class in which it came first.
 ///
 /// # Errors
-/// The first check that fails; the order is: known already, room, form, rules and signatures, the tree, the disk.
+/// The first check that fails; the order is: known already, the operator's mode, room, form, rules and signatures, the tree, the
+/// disk.
 pub async fn admit(
     context: &Context,
     desk: &Desk,
@@ -69,6 +71,9 @@ pub async fn admit(
     let id = operation.id();
     if let Some(status) = known(context, id).await? {
         return Ok(Admitted { id, status });
+    }
+    if context.mode.now().mode == Mode::Draining {
+        return Err(Refusal::Draining);
     }
     let queued = context.ledger.state().queue_depth();
     if queued >= context.limits.queue {
@@ -110,11 +115,12 @@ async fn check(context: &Context, desk: &Desk, operation: &Operation) -> Result<
 pub(crate) async fn write_admissions(context: Arc<Context>, mut admissions: mpsc::Receiver<Admission>) {
     let mut group = Vec::with_capacity(GROUP);
     while admissions.recv_many(&mut group, GROUP).await > 0 {
-        let now = context.now();
+        let (held, now) = (context.mode.hold().await, context.now());
+        let is_draining = held.mode == Mode::Draining;
         let verdicts = context
             .ledger
             .update(|state, update| {
-                let mut written = Group::default();
+                let mut written = Group { is_draining, ..Group::default() };
                 let limit = context.limits.queue;
                 let verdict = |admission: &Admission| written.take(state, update, admission, limit, now);
                 Ok::<_, LedgerError>(group.iter().map(verdict).collect::<Vec<_>>())
@@ -145,6 +151,8 @@ fn answer(
 /// What the operations of one write claim and promise, before memory knows them.
 #[derive(Default)]
 struct Group {
+    /// Nothing new is taken in. Checked again here, so that nothing is on its way in once a drain was answered.
+    is_draining: bool,
     ids: BTreeSet<B256>,
     claims: HashMap<B256, B256>,
     promised: BTreeSet<B256>,
@@ -165,6 +173,9 @@ impl Group {
         }
         if self.ids.contains(&id) {
             return Ok(Admitted { id, status: Status::Admitted });
+        }
+        if self.is_draining {
+            return Err(Refusal::Draining);
         }
         let queued = state.queue_depth() + self.ids.len();
         if queued >= limit {

@@ -47,7 +47,7 @@ pub async fn batch(context: &Context) -> Result<Option<u64>, CoordinatorError> {
         })
         .await?;
     if let Some((_, urgent)) = made {
-        context.ledger.observe(|state| state.pace.urgent_in_a_row = urgent);
+        context.ledger.observe(|state| state.urgent_in_a_row = urgent);
     }
     let index = made.map(|(index, _)| index);
     tell(context, decision, index);
@@ -62,11 +62,11 @@ fn is_busy(state: &State, config: &BatchConfig) -> bool {
 
 /// Logs and counts a decision; one to wait only when the one before was another.
 fn tell(context: &Context, decision: Decision, index: Option<u64>) {
-    let before = context.ledger.state().pace.last_decision;
+    let before = context.ledger.state().last_decision;
     if decision == before && index.is_none() {
         return;
     }
-    context.ledger.observe(|state| state.pace.last_decision = decision);
+    context.ledger.observe(|state| state.last_decision = decision);
     match decision {
         Decision::Make(cause) => {
             tracing::info!(index, cause = cause.as_str(), "a batch is made");
@@ -114,7 +114,7 @@ impl<'state> Chosen<'state> {
             entries: Vec::new(),
             bytes: COUNT_BYTES,
             touched: BTreeSet::new(),
-            urgent_in_a_row: state.pace.urgent_in_a_row,
+            urgent_in_a_row: state.urgent_in_a_row,
             full: false,
         }
     }
@@ -183,10 +183,12 @@ impl<'state> Chosen<'state> {
             };
             let Some(entry) = next else { break };
             match judge(state, entry, self.config) {
-                Verdict::Never(refusal) if !is_for_ever(state, &refusal, is_settled) => {}
                 Verdict::Waits => {}
-                Verdict::Never(_) if is_requested(state, entry) => {}
-                Verdict::Never(refusal) => reject(update, entry, &refusal, now),
+                Verdict::Never(refusal) => {
+                    if is_for_ever(state, &refusal, is_settled) && !is_requested(state, entry) {
+                        reject(update, entry, &refusal, now);
+                    }
+                }
                 Verdict::Ready => {
                     let touches = entry.operation.touches();
                     if self.touches_again(&touches) {

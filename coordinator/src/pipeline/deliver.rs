@@ -38,7 +38,7 @@ pub async fn deliver(
     }
     for _ in 0..STEPS_PER_ROUND {
         match next_step(&context.hub, follower).await? {
-            Some(step) => follow(context, submitter, follower, step).await?,
+            Some(step) => follow(context, submitter, step).await?,
             None => {
                 unstick(context, submitter, patience).await?;
                 break;
@@ -50,16 +50,9 @@ pub async fn deliver(
 
 /// Takes one step along the hub's newest blocks. Its logs are written one after another and its cursor last: what a step that did not
 /// come to its end wrote of blocks which a reorg then removed is taken back as well.
-async fn follow(
-    context: &Context,
-    submitter: &Submitter,
-    follower: &Follower,
-    step: Step,
-) -> Result<(), CoordinatorError> {
-    let chain_id = context.hub_id();
-    let position = follower.position().await.map_err(|error| CoordinatorError::Follow { chain_id, error })?;
+async fn follow(context: &Context, submitter: &Submitter, step: Step) -> Result<(), CoordinatorError> {
     let gone = Gone {
-        reached: position.map_or(0, |block| block.number),
+        reached: step.reached,
         removed: step.removed.iter().map(|block| block.hash).collect(),
         added: step.added.iter().map(|(block, _)| block.hash).collect(),
     };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alloy::sol_types::SolError;
+use hypha_chain::ports::Receipt;
 use hypha_chain::submit::{IntentStatus, Submitter};
 use hypha_protocol::contracts::IOperationErrors::{KnownDomain, UnknownDomain};
 use hypha_protocol::contracts::IRequestQueue::RequestMismatch;
@@ -61,11 +62,12 @@ pub(super) async fn unstick(
     patience.turn_to(batch.index);
     let count = batch.operation_count();
     let (trouble, moved) = match submitter.status(&intent_id(&batch)).await? {
-        Some(IntentStatus::Queued | IntentStatus::Sent { .. } | IntentStatus::Final { .. }) => {
-            no_trouble(context);
-            return Ok(());
-        }
-        Some(IntentStatus::Mined { receipt }) if receipt.success => {
+        Some(
+            IntentStatus::Queued
+            | IntentStatus::Sent { .. }
+            | IntentStatus::Mined { receipt: Receipt { success: true, .. } }
+            | IntentStatus::Final { .. },
+        ) => {
             no_trouble(context);
             return Ok(());
         }
@@ -170,7 +172,7 @@ async fn send_again(
     batch: BatchRecord,
 ) -> Result<(), CoordinatorError> {
     let mut retried = submitter.retry(&intent_id(&batch)).await?;
-    let is_new = retried.is_empty();
+    let needs_successor = retried.is_empty();
     let following = intents_from(&context.ledger.state(), batch.index + 1);
     for id in following {
         retried.extend(submitter.retry(&id).await?);
@@ -181,7 +183,7 @@ async fn send_again(
         .ledger
         .update(|_: &State, update: &mut Update| {
             update.also(retried);
-            if let Some(body) = body.filter(|_| is_new) {
+            if let Some(body) = body.filter(|_| needs_successor) {
                 let next = BatchRecord { attempt: batch.attempt + 1, ..batch };
                 let hub = context.hub.config.verifier;
                 update.also(submitter.intent(&intent_id(&next), hub, calldata(&next, &body)));

@@ -1,7 +1,6 @@
 //! Requests, as the chains tell of them.
 
 use alloy::primitives::{Address, B256, U256};
-use alloy::sol_types::SolEvent;
 use hypha_chain::ports::{BlockTag, Chain};
 use hypha_chain::simulated::Faults;
 use hypha_protocol::contracts::IRequestQueue::RequestQueued;
@@ -78,8 +77,7 @@ impl World {
             content: request.packed_content().clone(),
         };
         queue.push((request.chain_id(), request.number(), request.hash()));
-        let (address, topics, data) = log(hub_address(), &event);
-        self.hub.emit(address, topics, data);
+        emit(&self.hub, hub_address(), &event);
     }
 
     /// The hub's contract after a reorg that dropped all of its past.
@@ -96,8 +94,7 @@ impl World {
             fee: 0,
             content: request.packed_content().clone(),
         };
-        let (address, topics, data) = log(spoke_address(), &event);
-        self.spoke.emit(address, topics, data);
+        emit(&self.spoke, spoke_address(), &event);
     }
 
     /// Turns the world until a request has this status.
@@ -112,10 +109,9 @@ impl World {
         let (mut executed, mut void) = (0, 0);
         let head = self.hub.block(BlockTag::Latest).await.unwrap().unwrap();
         for log in self.hub.logs_in_range(hub_address(), 0, head.number).await.unwrap() {
-            let topics = || log.topics.iter().copied();
-            if let Ok(event) = RequestEnqueued::decode_raw_log(topics(), &log.data) {
+            if let Some(event) = read::<RequestEnqueued>(&log) {
                 replica.enqueue(&event).unwrap();
-            } else if let Ok(event) = BatchApplied::decode_raw_log(topics(), &log.data) {
+            } else if let Some(event) = read::<BatchApplied>(&log) {
                 let step = replica.apply(event.index, &event.operations).unwrap();
                 assert_eq!((step.root.as_bytes(), step.batch_chain), (&event.root.0, event.batchChain));
                 let operations = step.operations.operations();

@@ -71,10 +71,7 @@ async fn all_that_stand_on_a_lost_batch_go_with_it_and_come_again() {
     eventually("all are committed", async || status(&running, &ids[2]).await == "committed").await;
     let root = world.foreign(1, &[issue(&note("bob", HUB_ID, 7, 2))], &mut replica);
     world.hub.mine();
-    eventually("the other batch is adopted", async || {
-        running.get("/v1/batches/1").await.1["root"] == root.to_string()
-    })
-    .await;
+    running.until_root(1, root).await;
     world.hub.set_faults(Faults::default());
     for (id, index) in ids.iter().zip(["2", "3", "4"]) {
         assert_eq!(world.until(&running, id, "finalized").await["index"], index);

@@ -184,10 +184,7 @@ async fn a_lost_batch_returns_and_its_operations_come_again() {
     let stranger = issue(&note("bob", HUB_ID, 7, 2));
     let root = world.foreign(1, std::slice::from_ref(&stranger), &mut replica);
     world.hub.mine();
-    eventually("the other batch is adopted", async || {
-        running.get("/v1/batches/1").await.1["root"] == root.to_string()
-    })
-    .await;
+    running.until_root(1, root).await;
     let stranger_id = stranger.id().to_string();
     assert_eq!(running.get(&format!("/v1/transfers/{stranger_id}")).await.1["index"], "1");
     world.hub.set_faults(Faults::default());

@@ -219,7 +219,7 @@ async fn another_sequencers_batch_resolves_requests_as_well() {
     ];
     let root = world.foreign(1, &resolutions, &mut replica);
     world.hub.mine();
-    eventually("adopted", async || running.get("/v1/batches/1").await.1["root"] == root.to_string()).await;
+    running.until_root(1, root).await;
     assert_eq!(running.get(&path(&executed)).await.1["status"], "delivered");
     let (_, view) = running.get(&path(&void)).await;
     assert_eq!((view["status"].as_str(), void_of(&view)), (Some("delivered"), ("inputAbsent", "")));

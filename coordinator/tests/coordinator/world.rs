@@ -17,10 +17,12 @@ use hypha_chain::{MemoryStore, PrivateKeySigner, SystemClock};
 use hypha_coordinator::api::keys::Keys;
 use hypha_coordinator::config::{BatchConfig, LimitsConfig};
 use hypha_coordinator::{CoordinatorError, Ports, Service};
-use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain, verify_batch};
+use hypha_protocol::batch::{genesis_batch_chain, next_batch_chain, verify_witness};
 use hypha_protocol::contracts::{IRootHub, IRootVerifier};
 use hypha_protocol::ids::word;
-use hypha_protocol::operations::{Operation, Resolution, Rules, check_operations, encode_operations};
+use hypha_protocol::operations::{
+    Checked, Operation, Resolution, Rules, check_operations, encode_operations,
+};
 use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::hub_domain;
 use hypha_tree::Root;
@@ -33,6 +35,8 @@ pub(crate) use super::notes::*;
 
 pub(crate) const HUB_ID: u64 = 31_337;
 pub(crate) const SPOKE_ID: u64 = 31_338;
+/// Newest blocks that are not final.
+pub(crate) const FINAL_DEPTH: u64 = 3;
 pub(crate) const DEADLINE: u64 = 4_000_000_000;
 /// Longest wait for anything: far above what a slow machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -108,27 +112,37 @@ fn apply(
     if let Some(data) = memory.refusal.lock().unwrap().clone() {
         return Err(data);
     }
-    let newest = newest(past);
-    let expected = newest.index + 1;
+    let before = newest(past);
+    let checked = take_batch(before.index, before.root, rules, batch)?;
+    memory.follows(checked.resolutions())?;
+    let chain =
+        next_batch_chain(before.batchChain, batch.batchIndex, Root::from(batch.newRoot.0), &batch.operations);
+    let event = applied(batch.batchIndex, batch.newRoot, chain, &batch.operations);
+    Ok(Execution { output: Bytes::new(), logs: vec![event] })
+}
+
+/// Whether the hub takes a batch on this index and root, but for its queue. Gives the operations as they were checked.
+pub(crate) fn take_batch(
+    index: u64,
+    root: B256,
+    rules: &Rules,
+    batch: &IRootHub::applyBatchCall,
+) -> Result<Checked, Bytes> {
+    let expected = index + 1;
     if batch.batchIndex != expected {
         let mismatch = IRootVerifier::IndexMismatch { expected, actual: batch.batchIndex };
         return Err(mismatch.abi_encode().into());
     }
     let checked = check_operations(&batch.operations, rules).map_err(|error| error.abi_encode())?;
-    memory.follows(checked.resolutions())?;
-    let (before, root) = (Root::from(newest.root.0), Root::from(batch.newRoot.0));
-    let verified = verify_batch(before, &batch.operations, &batch.witness, root, rules);
+    let (before, after) = (Root::from(root.0), Root::from(batch.newRoot.0));
+    let verified = verify_witness(before, &checked, &batch.witness, after);
     verified.map_err(|_| Bytes::from_static(&[0xba, 0xd0]))?;
-    let chain = next_batch_chain(newest.batchChain, batch.batchIndex, root, &batch.operations);
-    let event = applied(batch.batchIndex, batch.newRoot, chain, &batch.operations);
-    Ok(Execution { output: Bytes::new(), logs: vec![event] })
+    Ok(checked)
 }
 
 /// The newest batch that the hub has taken, by its logs.
 fn newest(past: &Past<'_>) -> IRootHub::BatchApplied {
-    let decode =
-        |log: &Log| IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok();
-    past.logs(hub_address()).rev().find_map(decode).unwrap_or_else(|| IRootHub::BatchApplied {
+    past.logs(hub_address()).rev().find_map(read).unwrap_or_else(|| IRootHub::BatchApplied {
         index: 0,
         root: word(Root::EMPTY),
         batchChain: genesis_batch_chain(HUB_ID, hub_address()),
@@ -144,6 +158,17 @@ fn applied(index: u64, root: B256, chain: B256, operations: &[u8]) -> (Address, 
 pub(crate) fn log<E: SolEvent>(address: Address, event: &E) -> (Address, Vec<B256>, Bytes) {
     let data = event.encode_log_data();
     (address, data.topics().to_vec(), data.data)
+}
+
+/// Puts an event into a chain's next block.
+pub(crate) fn emit<E: SolEvent>(chain: &SimulatedChain, address: Address, event: &E) {
+    let (address, topics, data) = log(address, event);
+    chain.emit(address, topics, data);
+}
+
+/// A log as this event; `None` when it is another.
+pub(crate) fn read<E: SolEvent>(log: &Log) -> Option<E> {
+    E::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
 }
 
 /// The hub, as a coordinator is told of it.
@@ -195,7 +220,8 @@ impl World {
     }
 
     pub(crate) fn over(store: Arc<dyn Store>) -> Self {
-        let (hub, spoke) = (SimulatedChain::new(HUB_ID, 3), SimulatedChain::new(SPOKE_ID, 3));
+        let (hub, spoke) =
+            (SimulatedChain::new(HUB_ID, FINAL_DEPTH), SimulatedChain::new(SPOKE_ID, FINAL_DEPTH));
         let memory = install_hub(&hub);
         let batch = BatchConfig { max_age_ms: 0, ..BatchConfig::default() };
         Self {
@@ -261,9 +287,10 @@ impl World {
     pub(crate) async fn taken(&self) -> Vec<(u64, B256)> {
         let head = self.hub.block(BlockTag::Latest).await.unwrap().unwrap();
         let logs = self.hub.logs_in_range(hub_address(), 0, head.number).await.unwrap();
-        let read =
-            |log: &Log| IRootHub::BatchApplied::decode_raw_log(log.topics.iter().copied(), &log.data).ok();
-        logs.iter().filter_map(read).map(|event| (event.index, event.root)).collect()
+        logs.iter()
+            .filter_map(read::<IRootHub::BatchApplied>)
+            .map(|event| (event.index, event.root))
+            .collect()
     }
 
     /// A block on each chain, and what an honest relayer would do by then.
@@ -312,15 +339,13 @@ impl World {
     /// The spoke takes a root, in its next block.
     pub(crate) fn relay(&self, index: u64, root: B256) {
         let event = IRootVerifier::RootUpdated { oldRoot: B256::ZERO, newRoot: root, index };
-        let (address, topics, data) = log(spoke_address(), &event);
-        self.spoke.emit(address, topics, data);
+        emit(&self.spoke, spoke_address(), &event);
     }
 
     /// The hub takes the spoke's confirmation home, in its next block.
     pub(crate) fn confirm(&self, index: u64) {
         let event = IRootHub::Confirmed { chainId: U256::from(SPOKE_ID), index, root: B256::ZERO };
-        let (address, topics, data) = log(hub_address(), &event);
-        self.hub.emit(address, topics, data);
+        emit(&self.hub, hub_address(), &event);
     }
 
     /// Turns the world until an operation has this status.
@@ -386,6 +411,12 @@ impl Running {
         let (status, answer) = self.submit(operation).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{answer:#}");
         answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the batch of this index is the one that leads to this root.
+    pub(crate) async fn until_root(&self, index: u64, root: B256) {
+        let path = format!("/v1/batches/{index}");
+        eventually("the batch is there", async || self.get(&path).await.1["root"] == root.to_string()).await;
     }
 
     /// Hands in an operation of the urgent class and gives its id.

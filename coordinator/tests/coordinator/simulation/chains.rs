@@ -4,27 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use alloy::primitives::{B256, Bytes, U256};
-use alloy::sol_types::{SolCall, SolError, SolEvent};
+use alloy::sol_types::{SolCall, SolError};
 use hypha_chain::ports::{Block, BlockTag, Call, Chain, Clock, Log};
 use hypha_chain::simulated::{Execution, SimulatedChain};
-use hypha_protocol::batch::verify_batch;
 use hypha_protocol::contracts::IRequestQueue::RequestQueued;
 use hypha_protocol::contracts::IRootHub::{
     BatchApplied, Confirmed, QueueEmpty, RequestEnqueued, applyBatchCall, spokeChainsCall,
 };
-use hypha_protocol::contracts::IRootVerifier::{IndexMismatch, RootUpdated};
+use hypha_protocol::contracts::IRootVerifier::RootUpdated;
 use hypha_protocol::ids::word;
-use hypha_protocol::operations::{
-    Operation, Request, Rules, check_operations, decode_operations, encode_operations,
-};
+use hypha_protocol::operations::{Operation, Request, Rules, decode_operations, encode_operations};
 use hypha_protocol::replay::Replica;
 use hypha_protocol::signing::hub_domain;
-use hypha_tree::Root;
 
 use crate::world::*;
-
-/// Newest blocks that are not final, as `World` has it.
-const FINAL_DEPTH: usize = 3;
 
 /// What the hub's contract holds after each block of the canonical chain.
 struct Hub {
@@ -44,23 +37,16 @@ impl Hub {
     fn apply(&mut self, call: &applyBatchCall) -> Result<Execution, Bytes> {
         let (block, tip) = self.tip();
         let mut replica = self.mining.as_ref().unwrap_or(tip).clone();
-        let expected = replica.index() + 1;
-        if call.batchIndex != expected {
-            return Err(IndexMismatch { expected, actual: call.batchIndex }.abi_encode().into());
-        }
         let domains = BTreeSet::from([HUB_ID, SPOKE_ID]);
         let rules = Rules::hub(hub_domain(HUB_ID, hub_address()).separator(), block.time + 1, domains);
-        check_operations(&call.operations, &rules).map_err(|error| error.abi_encode())?;
-        let root = Root::from(call.newRoot.0);
-        verify_batch(replica.root(), &call.operations, &call.witness, root, &rules)
-            .map_err(|_| Bytes::from_static(&[0xba, 0xd0]))?;
+        take_batch(replica.index(), word(replica.root()), &rules, call)?;
         let empty = QueueEmpty { chainId: U256::ZERO, number: 0 };
-        let step = replica.apply(expected, &call.operations).map_err(|_| empty.abi_encode())?;
+        let step = replica.apply(call.batchIndex, &call.operations).map_err(|_| empty.abi_encode())?;
         if self.mining.is_some() {
             self.mining = Some(replica);
         }
         let event = BatchApplied {
-            index: expected,
+            index: call.batchIndex,
             root: call.newRoot,
             batchChain: step.batch_chain,
             operations: call.operations.clone(),
@@ -84,15 +70,6 @@ pub(super) struct Chains {
     spoke: SimulatedChain,
     contract: Arc<Mutex<Hub>>,
     clock: Arc<dyn Clock>,
-}
-
-fn read<E: SolEvent>(log: &Log) -> Option<E> {
-    E::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
-}
-
-fn emit<E: SolEvent>(chain: &SimulatedChain, address: alloy::primitives::Address, event: &E) {
-    let (address, topics, data) = log(address, event);
-    chain.emit(address, topics, data);
 }
 
 /// As deep a reorg as there can be, at most of this depth: the first block always stays.
@@ -179,7 +156,7 @@ impl Chains {
     /// Index and root that are final on the hub.
     fn last_final(&self) -> (u64, B256) {
         let contract = self.contract.lock().unwrap();
-        let place = contract.states.len().saturating_sub(FINAL_DEPTH + 1);
+        let place = contract.states.len().saturating_sub(FINAL_DEPTH as usize + 1);
         let replica = &contract.states[place].1;
         (replica.index(), word(replica.root()))
     }
@@ -189,7 +166,7 @@ impl Chains {
         let (index, root) = self.last_final();
         let spoke_logs = self.spoke_logs().await;
         let spoke_head = self.spoke.block(BlockTag::Latest).await.unwrap().unwrap().number;
-        let is_final = |log: &&Log| log.block_number + FINAL_DEPTH as u64 <= spoke_head;
+        let is_final = |log: &&Log| log.block_number + FINAL_DEPTH <= spoke_head;
         let indexes = |event: RootUpdated| event.index;
         let taken = spoke_logs.iter().filter_map(read).map(indexes).max().unwrap_or(0);
         let known = spoke_logs.iter().filter(is_final).filter_map(read).map(indexes).max().unwrap_or(0);

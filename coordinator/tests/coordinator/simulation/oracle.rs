@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::B256;
-use alloy::sol_types::SolEvent;
 use hypha_protocol::contracts::IRootHub::BatchApplied;
 use hypha_protocol::contracts::IRootVerifier::RootUpdated;
 use hypha_protocol::ids::resource_id;
@@ -124,9 +123,6 @@ async fn check_requests(taken: &[Taken], running: &Running) {
 
 /// The spoke has only roots of the hub.
 async fn check_spoke(chains: &Chains) {
-    fn read<E: SolEvent>(log: &hypha_chain::ports::Log) -> Option<E> {
-        E::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
-    }
     let hub = chains.hub_logs().await;
     let roots: BTreeMap<u64, B256> =
         hub.iter().filter_map(read::<BatchApplied>).map(|event| (event.index, event.root)).collect();
